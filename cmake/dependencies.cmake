@@ -1,0 +1,48 @@
+# The libraries Chancery is built from. Those that scripts/setup built from source (Debian 12) come first, then the
+# system's. Every one is an imported target dep::NAME whose headers count as system headers.
+set(cache $ENV{CHANCERY_CACHE})
+if(NOT cache)
+  set(cache $ENV{XDG_CACHE_HOME})
+  if(NOT cache)
+    set(cache $ENV{HOME}/.cache)
+  endif()
+  set(cache ${cache}/chancery)
+endif()
+set(CHANCERY_PREFIX ${cache}/prefix CACHE PATH "Where scripts/setup keeps the libraries built from source")
+
+find_package(Threads REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS json)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+
+# dependency(NAME header library [LINK ...]): finds header and library, or stops with what to do
+function(dependency name header library)
+  cmake_parse_arguments(PARSE_ARGV 3 arg "" "" "LINK;SUFFIXES")
+  find_path(${name}_INCLUDE ${header} HINTS ${CHANCERY_PREFIX}/${name}/include PATH_SUFFIXES ${arg_SUFFIXES})
+  if(library)
+    find_library(${name}_LIBRARY ${library} HINTS ${CHANCERY_PREFIX}/${name}/lib)
+  endif()
+  if(NOT ${name}_INCLUDE OR (library AND NOT ${name}_LIBRARY))
+    message(FATAL_ERROR "${name} is not installed. Run scripts/setup, then configure again.")
+  endif()
+  add_library(dep_${name} INTERFACE)
+  add_library(dep::${name} ALIAS dep_${name})
+  target_include_directories(dep_${name} SYSTEM INTERFACE ${${name}_INCLUDE})
+  target_link_libraries(dep_${name} INTERFACE ${${name}_LIBRARY} ${arg_LINK})
+endfunction()
+
+dependency(botan botan/version.h botan-3 SUFFIXES botan-3 LINK Threads::Threads)
+dependency(libssh libssh/libssh.h ssh LINK OpenSSL::Crypto Threads::Threads)
+dependency(lmdb lmdb.h lmdb)
+dependency(cxxopts cxxopts.hpp "")
+dependency(tomlplusplus toml++/toml.h "")
+dependency(systemd systemd/sd-daemon.h systemd)
+
+# Boost.Asio is headers only; Boost.JSON is a library.
+add_library(dep_asio INTERFACE)
+add_library(dep::asio ALIAS dep_asio)
+target_include_directories(dep_asio SYSTEM INTERFACE ${Boost_INCLUDE_DIRS})
+target_compile_definitions(dep_asio INTERFACE BOOST_ASIO_NO_DEPRECATED)
+target_link_libraries(dep_asio INTERFACE Threads::Threads)
+add_library(dep_json INTERFACE)
+add_library(dep::json ALIAS dep_json)
+target_link_libraries(dep_json INTERFACE Boost::json)

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "ledger/entry/entry.h"
+#include "ledger/merkle/merkle.h"
+#include "ledger/opening/opening.h"
+
+// The stub through which the hub and the command line talk to chancery-ledgerd over its AF_UNIX socket.
+namespace chancery::service {
+
+// The service cannot be reached, or said something that is not an answer.
+class Unavailable : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// What became of a batch.
+enum class Outcome {
+  durable,  // every entry is in the ledger and on disk; `seqs` are theirs, in the batch's order
+  refused,  // nothing was appended and a repetition will not be either; `reason` says why
+  unknown,  // no answer came: it may or may not be in the ledger. Submit the same batch again to learn which.
+};
+
+struct Appended {
+  Outcome outcome = Outcome::unknown;
+  std::vector<std::uint64_t> seqs;
+  std::vector<entry::Micros> times;  // the entries' times, in the same order
+  std::string reason;
+};
+
+struct Head {
+  std::uint64_t size = 0;
+  merkle::Hash root{};
+  std::string origin;
+  bool writable = true;  // false after damage or a failed commit: reading goes on, appends are refused
+  std::string reason;    // why it is not writable
+};
+
+struct StoredEntry {
+  std::string text;                                                // canonical bytes
+  std::vector<std::pair<std::string, opening::Opening>> openings;  // those not erased; empty unless asked for
+};
+
+// Which table row of "who may append what" this caller claims; the service checks it against the peer's uid.
+enum class Role { hub, administrator, reader };
+
+// One connection, made on first use and again after it was lost, each time with a `hello` that fences off the
+// previous connection of the same role. Thread-safe. Nothing here blocks but what says so.
+class Client {
+ public:
+  Client(std::filesystem::path socket, Role role);
+  ~Client();  // completes what is outstanding as `unknown`
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  // Appends all of `batch` or nothing. `done` is called exactly once, from the client's own thread or (when
+  // there is no connection to be had) from the caller's, and must not block or throw. The ids make it
+  // idempotent: a batch that is in the ledger already with the same fields answers its old seqs.
+  using Done = std::function<void(Appended)>;
+  void submit(std::vector<entry::Event> batch, std::chrono::milliseconds deadline, Done done);
+
+  // submit() and wait.
+  Appended append(std::vector<entry::Event> batch, std::chrono::milliseconds deadline);
+
+  // The following block, and throw Unavailable when no answer comes within 10 s.
+  Head head();
+  // Entries [from, from + count), at most 1,024 and at most 8 MiB a call (so it may answer fewer; at least
+  // one if there is one).
+  std::vector<StoredEntry> entries(std::uint64_t from, std::uint32_t count, bool with_openings);
+  std::optional<std::uint64_t> find(const entry::EventId& id);
+  std::vector<merkle::Hash> inclusion(std::uint64_t seq, std::uint64_t size);
+  std::optional<std::string> checkpoint();  // the newest signed note, if there is one yet
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace chancery::service

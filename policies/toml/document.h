@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// TOML files read strictly: every mistake is a located sentence, every key must be known. The only home of
+// <toml++>.
+namespace chancery::toml {
+
+// One mistake in one file: what stands there and what was expected. Lines and columns count from 1.
+struct Mistake {
+  std::string file;
+  std::uint32_t line = 1;
+  std::uint32_t column = 1;
+  std::string message;
+
+  std::string text() const;  // FILE:LINE:COLUMN: MESSAGE
+};
+
+using Mistakes = std::vector<Mistake>;
+
+// A table being read: each accessor marks its key as known, and reports what is missing or of another type to
+// the mistakes it was opened with. finish() reports every key that nobody asked for, with the nearest known
+// one. Reading goes on after a mistake, so that one run finds them all.
+class Table {
+ public:
+  ~Table();
+  Table(Table&&) noexcept;
+
+  std::string required_string(std::string_view key);
+  std::optional<std::string> optional_string(std::string_view key);
+  std::optional<std::int64_t> optional_integer(std::string_view key, std::int64_t least, std::int64_t most);
+  std::optional<bool> optional_boolean(std::string_view key);
+  // A string that is one of `allowed`.
+  std::optional<std::string> optional_choice(std::string_view key, const std::vector<std::string>& allowed);
+  // A civil date written as a TOML local date, as "YYYY-MM-DD".
+  std::optional<std::string> optional_date(std::string_view key);
+  std::vector<std::string> strings(std::string_view key);
+  std::optional<Table> optional_table(std::string_view key);
+  std::vector<Table> tables(std::string_view key);  // an array of tables
+
+  // Reports a mistake at the value of `key`, or at the table's beginning when it has no such key.
+  void mistake(std::string_view key, std::string message);
+  // The same at element `index` of an array.
+  void mistake(std::string_view key, std::size_t index, std::string message);
+
+  void finish();
+
+ private:
+  friend class Document;
+  struct State;
+  explicit Table(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+// A whole file. Parse errors and unreadable files are mistakes too; root() of such a file is an empty table
+// whose accessors report nothing further.
+class Document {
+ public:
+  static Document read(const std::filesystem::path& path, std::string shown_name, Mistakes& mistakes);
+  static Document parse(std::string_view text, std::string shown_name, Mistakes& mistakes);
+  ~Document();
+  Document(Document&&) noexcept;
+
+  bool valid() const;
+  Table root();
+
+ private:
+  struct State;
+  explicit Document(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace chancery::toml
