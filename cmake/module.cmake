@@ -7,6 +7,9 @@ function(chancery_module folder)
   string(REPLACE "/" "_" name ${folder})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.cpp)
   list(FILTER sources EXCLUDE REGEX "main\\.cpp$")
+  if(NOT sources)
+    return() # only its headers exist so far
+  endif()
   add_library(chancery_${name} STATIC ${sources})
   target_include_directories(chancery_${name} PUBLIC ${CMAKE_SOURCE_DIR})
   target_link_libraries(chancery_${name} PUBLIC ${arg_LIBS} PRIVATE ${arg_PRIVATE_LIBS} chancery_warnings
