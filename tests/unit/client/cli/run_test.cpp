@@ -1,0 +1,76 @@
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "client/cli/commands.h"
+
+namespace chancery::cli {
+namespace {
+
+std::string complaint(std::vector<const char*> words) {
+  words.insert(words.begin(), "chancery");
+  try {
+    run(words);
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+  return "";
+}
+
+std::string output(std::vector<const char*> words) {
+  words.insert(words.begin(), "chancery");
+  testing::internal::CaptureStdout();
+  run(words);
+  return testing::internal::GetCapturedStdout();
+}
+
+TEST(Run, HelpListsEveryCommandAndTheExitCodes) {
+  const std::string text = output({"--help"});
+  for (const Command& command : commands()) {
+    EXPECT_NE(text.find("\n  " + std::string(command.name)), std::string::npos) << command.name;
+    EXPECT_NE(text.find(command.summary), std::string::npos) << command.name;
+  }
+  EXPECT_NE(text.find("Exit status: 0"), std::string::npos);
+}
+
+TEST(Run, EveryCommandHasHelpWithAnExample) {
+  for (const Command& command : commands()) {
+    if (command.name == "help") {
+      continue;
+    }
+    const std::string name(command.name);
+    std::vector<const char*> words{name.c_str(), "--help"};
+    const std::size_t space = name.find(' ');
+    const std::string first = name.substr(0, space);
+    const std::string second = space == std::string::npos ? "" : name.substr(space + 1);
+    if (!second.empty()) {
+      words = {first.c_str(), second.c_str(), "--help"};
+    }
+    const std::string text = output(words);
+    EXPECT_NE(text.find("Usage:"), std::string::npos) << name;
+    EXPECT_NE(text.find("Example:\n  chancery " + name), std::string::npos) << name;
+  }
+}
+
+TEST(Run, NoCommandIsAMistakeAndAnUnknownOneSuggestsTheNearest) {
+  EXPECT_NE(complaint({}).find("`chancery --help` lists them all"), std::string::npos);
+  EXPECT_NE(complaint({"hlep"}).find("Did you mean `chancery help`?"), std::string::npos);
+  EXPECT_NE(complaint({"xylophone"}).find("`chancery --help` lists them all"), std::string::npos);
+  EXPECT_NE(complaint({"help", "hepl"}).find("Did you mean `chancery help`?"), std::string::npos);
+}
+
+TEST(Run, NamesAreUniqueAndOneWordOrTwo) {
+  for (const Command& command : commands()) {
+    EXPECT_LE(std::count(command.name.begin(), command.name.end(), ' '), 1) << command.name;
+    EXPECT_EQ(std::count_if(commands().begin(), commands().end(),
+                            [&](const Command& other) { return other.name == command.name; }),
+              1)
+        << command.name;
+  }
+}
+
+}  // namespace
+}  // namespace chancery::cli
