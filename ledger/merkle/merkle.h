@@ -23,12 +23,19 @@ Hash leaf_hash(std::string_view entry);
 // Interior node: SHA-256(0x01 || left || right).
 Hash node_hash(const Hash& left, const Hash& right);
 
+// Plain SHA-256 of some bytes.
+Hash sha256_of(std::span<const std::uint8_t> bytes);
+Hash sha256_of(std::string_view bytes);
+
 // Root of the tree with no leaves: SHA-256 of the empty string.
 Hash empty_root();
 
 // The base64 (RFC 4648 section 4) of a hash, always 44 characters, and back; nullopt unless canonical.
 std::string to_base64(const Hash& hash);
 std::optional<Hash> from_base64(std::string_view text);
+
+// Whether from_base64() would answer a hash, at a fraction of its cost.
+[[nodiscard]] bool is_base64(std::string_view text);
 
 // Where node `n` of `level` (0: leaves) stands among the stored hashes, which are written in the order in
 // which they become complete (Crosby-Wallach order, as StoredHashIndex of golang.org/x/mod/sumdb/tlog).
