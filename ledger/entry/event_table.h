@@ -11,6 +11,9 @@
 // opened. The same table stands in docs/ledger-format.md, and a test compares the two.
 namespace chancery::entry {
 
+// A committed value may have any bytes, this many at most.
+inline constexpr std::size_t kMaxCommittedBytes = std::size_t{1} << 20;
+
 // The callers of the ledger service. `service` is the ledger service itself.
 enum class Author { service, hub, administrator };
 
@@ -37,5 +40,8 @@ const EventRow* find_event(std::string_view name);
 // Checks an event against its row: known, exactly the row's fields, values within the grammar. Returns what
 // is wrong.
 [[nodiscard]] std::optional<std::string> check_event(const Event& event);
+
+// Checks that an entry of a known event has exactly its row's fields. Returns what is wrong.
+[[nodiscard]] std::optional<std::string> check_fields(const EntryView& entry, const EventRow& row);
 
 }  // namespace chancery::entry
