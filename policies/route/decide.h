@@ -37,7 +37,8 @@ struct Upload {
   std::string_view route;
   std::string_view name;
   bool temporary = false;
-  std::uint64_t size = 0;        // bytes so far
+  bool renamed = false;    // `name` is given by a rename out of a temporary one: satisfies finish = "rename"
+  std::uint64_t size = 0;  // bytes so far
   std::int64_t now_seconds = 0;  // since 1970, UTC
 };
 
