@@ -1,0 +1,70 @@
+#include "ledger/note/proof.h"
+
+#include <gtest/gtest.h>
+
+namespace chancery::note {
+namespace {
+
+constexpr std::string_view kOrigin = "example.org/hub";
+
+struct Log {
+  SigningKey key = SigningKey::from_seed(std::string(kOrigin), std::vector<std::uint8_t>(32, 7));
+  std::vector<std::string> entries{"one", "two", "three", "four", "five"};
+  std::vector<merkle::Hash> stored;
+  merkle::Frontier frontier;
+
+  Log() {
+    for (const std::string& entry : entries) {
+      frontier.append(merkle::leaf_hash(entry), stored);
+    }
+  }
+
+  Proof prove(std::uint64_t index) const {
+    const std::vector<const SigningKey*> keys{&key};
+    const Checkpoint head{std::string(kOrigin), frontier.size(), frontier.root()};
+    const auto read = [&](std::uint64_t at) { return stored.at(at); };
+    return {entries.at(index), index, merkle::inclusion_proof(index, frontier.size(), read),
+            sign_note(head.body(), keys).encode()};
+  }
+
+  std::vector<VerifierKey> keys() const { return {key.verifier()}; }
+};
+
+TEST(TlogProof, EveryEntryIsProvenAndReadBack) {
+  const Log log;
+  for (std::uint64_t i = 0; i < log.entries.size(); ++i) {
+    const Proof proof = log.prove(i);
+    const auto read = parse_proof(proof.encode());
+    ASSERT_TRUE(read);
+    EXPECT_EQ(read->encode(), proof.encode());
+    EXPECT_EQ(check_proof(*read, read->extra, kOrigin, log.keys()), std::nullopt);
+  }
+}
+
+TEST(TlogProof, ProvesNothingButItsEntryOriginAndKey) {
+  const Log log;
+  const Proof proof = log.prove(2);
+  EXPECT_TRUE(check_proof(proof, "two", kOrigin, log.keys()));
+  EXPECT_TRUE(check_proof(proof, "three", "example.org/other", log.keys()));
+  EXPECT_TRUE(check_proof(proof, "three", kOrigin, {}));
+  Proof moved = proof;
+  moved.index = 3;
+  EXPECT_TRUE(check_proof(moved, "three", kOrigin, log.keys()));
+}
+
+TEST(TlogProof, EveryChangedByteIsNoticed) {
+  const Log log;
+  const std::string text = log.prove(2).encode();
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    std::string changed = text;
+    changed[at] = static_cast<char>(changed[at] ^ 1);
+    const auto read = parse_proof(changed);
+    if (read) {
+      EXPECT_EQ(read->encode(), changed);
+      EXPECT_TRUE(check_proof(*read, read->extra, kOrigin, log.keys())) << changed;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace chancery::note
