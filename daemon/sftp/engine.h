@@ -16,7 +16,10 @@ struct Limits {
   std::uint32_t packet_bytes = 256 * 1024;  // longest packet accepted; sent to clients by limits@openssh.com
   std::uint32_t handles = 64;
   std::uint32_t read_bytes = 255 * 1024;  // longest READ answered (a longer one is answered with this much)
-  std::uint32_t requests = 1024;  // unanswered requests; feed() consumes no more until one is answered
+  std::uint32_t requests = 1024;          // unanswered requests
+  // Bytes held for one session: unanswered requests as they were sent, what unanswered READs may return, and
+  // output not yet taken. May be exceeded by one packet.
+  std::uint32_t held_bytes = 4 * 1024 * 1024;
 };
 
 // The server's side of one SFTP session: bytes in, requests out, replies in, bytes out. No disk, clock or
@@ -35,11 +38,13 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   // Takes bytes from the client and answers how many were consumed: fewer than given only while
-  // `Limits::requests` are unanswered (call again after a reply). After broken() it consumes everything and
-  // does nothing.
+  // `Limits::requests` or `Limits::held_bytes` is reached (call again after a reply or take_output()). After
+  // broken() it consumes everything and does nothing. Not to be called from within `serve`.
   std::size_t feed(std::span<const std::uint8_t> bytes);
 
-  // Answers the request whose Request::id this is.
+  // Answers the request whose Request::id this is. An answer of the wrong kind (names for a Read) is sent as
+  // failure; DataReply is cut to the length asked for, and when empty is sent as eof, as is an empty
+  // NamesReply. Names that do not fit one packet are kept for the next ReadDirectory of that handle.
   void reply(std::uint64_t id, Reply reply);
 
   // Bytes for the client; taking them empties the queue.
@@ -50,6 +55,9 @@ class Engine {
   // twice): send what is left and close the channel. `reason` is a sentence for the log.
   bool broken() const;
   const std::string& reason() const;
+
+  // Requests that are not answered.
+  std::size_t unanswered() const;
 
   // Handles that are open, for when the session ends.
   std::vector<HandleId> open_handles() const;

@@ -30,10 +30,10 @@ struct Attributes {
   struct Times {
     std::uint32_t accessed = 0, modified = 0;
   };
-  std::optional<std::uint64_t> size;
-  std::optional<Owner> owner;
-  std::optional<std::uint32_t> permissions;
-  std::optional<Times> times;
+  std::optional<std::uint64_t> size = {};
+  std::optional<Owner> owner = {};
+  std::optional<std::uint32_t> permissions = {};
+  std::optional<Times> times = {};
 };
 
 // The engine's own number for an open handle; unique within a session and never used again.
