@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -12,6 +13,9 @@
 namespace chancery::seal {
 
 enum class KeyKind { x25519, mlkem768x25519 };
+
+// The name of the kind in age.md: "X25519" or "mlkem768x25519".
+std::string_view name_of(KeyKind kind);
 
 // A public key to which files are sealed.
 class Recipient {
@@ -35,6 +39,8 @@ class Recipient {
 class Identity {
  public:
   static Identity generate(KeyKind kind);
+
+  // nullopt unless `text` is a canonical identity ("AGE-SECRET-KEY-…", upper case) of a kind we know.
   static std::optional<Identity> parse(std::string_view text);
   Identity(const Identity&) = default;
   Identity(Identity&&) = default;
@@ -50,7 +56,7 @@ class Identity {
  private:
   Identity() = default;
   KeyKind kind_ = KeyKind::x25519;
-  std::vector<std::uint8_t> secret_;  // 32 bytes
+  std::array<std::uint8_t, 32> secret_{};  // in place, so that no copy is left behind by a move
 };
 
 }  // namespace chancery::seal
