@@ -116,12 +116,18 @@ std::optional<Micros> parse_time(std::string_view text) {
   return sys_days{date}.time_since_epoch().count() * kDay + seconds * 1'000'000 + digits_at(text, 20, 6);
 }
 
-std::string Entry::text() const {
+std::string head_text(std::uint64_t seq, const Hash& prev, Micros time) {
   require(seq <= kMaxSeq, "the sequence number is too large", "");
+  std::string out;
+  out.reserve(kMaxHeadBytes);
+  out.append(kMagic).append("seq ").append(std::to_string(seq));
+  out.append("\nprev ").append(merkle::to_base64(prev)).append("\ntime ").append(format_time(time));
+  return out += '\n';
+}
+
+std::string Entry::body() const {
   require(is_key(event), "not an event's name", event);
-  std::string out(kMagic);
-  out += "seq " + std::to_string(seq) + "\nprev " + merkle::to_base64(prev) + "\ntime " + format_time(time) +
-         "\nid " + to_hex(id) + "\nevent " + event + "\n";
+  std::string out = "id " + to_hex(id) + "\nevent " + event + "\n";
   for (const auto& [key, value] : plain) {
     require(is_key(key) && !is_reserved(key), "not a plain field's key", key);
     require(is_value(value), "not a plain field's value (printable ASCII without spaces)", key);
@@ -131,6 +137,11 @@ std::string Entry::text() const {
     require(is_key(key), "not a committed field's key", key);
     out.append(kCommitmentPrefix).append(key).append(1, ' ').append(merkle::to_base64(hash)).append(1, '\n');
   }
+  return out;
+}
+
+std::string Entry::text() const {
+  std::string out = head_text(seq, prev, time) + body();
   if (out.size() > kMaxEntryBytes) {
     throw std::length_error("an entry may have at most 65535 bytes; this one has " +
                             std::to_string(out.size()));

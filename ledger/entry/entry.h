@@ -60,7 +60,15 @@ struct Entry {
   // The canonical bytes. Throws std::length_error over kMaxEntryBytes and std::invalid_argument for a key or
   // value outside the grammar, so whatever it returns parse() accepts.
   std::string text() const;
+
+  // The two parts of text(), for who makes many: body() is what does not depend on the entry's place in the ledger
+  // (from the line "id" on), so it can be made before the place is known.
+  std::string body() const;
 };
+
+// The first lines of an entry's text, to which its body() is joined: at most kMaxHeadBytes.
+std::string head_text(std::uint64_t seq, const Hash& prev, Micros time);
+inline constexpr std::size_t kMaxHeadBytes = 128;
 
 // An entry as it lies in its bytes, which must outlive it: for reading many. One that is parsed into again
 // allocates nothing. `commitments` has each hash as its 44 characters, known to be canonical.
