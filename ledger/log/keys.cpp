@@ -1,0 +1,185 @@
+#include "ledger/log/keys.h"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include <botan/base64.h>
+#include <botan/hash.h>
+#include <botan/hex.h>
+#include <botan/ml_dsa.h>
+#include <botan/system_rng.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ledger/log/error.h"
+
+namespace chancery::log {
+namespace {
+
+constexpr std::size_t kSeedBytes = 32;
+constexpr std::uint8_t kMlDsaType = 0x06;  // C2SP signed-note, "Signature types"
+
+class File {
+ public:
+  explicit File(int handle) : handle_(handle) {}
+  ~File() {
+    if (handle_ >= 0) ::close(handle_);
+  }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  int handle() const { return handle_; }
+
+ private:
+  int handle_;
+};
+
+[[noreturn]] void fail(const std::filesystem::path& path, const std::string& what) {
+  throw Error(path.string() + ": " + what);
+}
+
+[[noreturn]] void fail_errno(const std::filesystem::path& path) { fail(path, std::strerror(errno)); }
+
+void sync_folder(const std::filesystem::path& path) {
+  const File folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.handle() < 0 || ::fsync(folder.handle()) != 0) fail_errno(path);
+}
+
+void check_folder(const std::filesystem::path& path) {
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) != 0) fail_errno(path);
+  if (!S_ISDIR(info.st_mode)) fail(path, "is not a folder; the keys must be in a folder of their own");
+  if (info.st_uid != ::geteuid())
+    fail(path, "belongs to another user; chown it to the one that runs the ledger");
+  if ((info.st_mode & 0077) != 0) fail(path, "is open to other users; chmod it to 0700");
+}
+
+void make_folder(const std::filesystem::path& path) {
+  if (::mkdir(path.c_str(), 0700) == 0) {
+    sync_folder(path.parent_path().empty() ? "." : path.parent_path());
+  } else if (errno != EEXIST) {
+    fail_errno(path);
+  }
+  check_folder(path);
+}
+
+void check_file(int handle, const std::filesystem::path& path) {
+  struct stat info {};
+  if (::fstat(handle, &info) != 0) fail_errno(path);
+  if (!S_ISREG(info.st_mode)) fail(path, "is not a regular file");
+  if (info.st_uid != ::geteuid())
+    fail(path, "belongs to another user; chown it to the one that runs the ledger");
+  if ((info.st_mode & 07777) != 0400)
+    fail(path, "must have mode 0400, so that only its owner reads it; chmod it");
+}
+
+void write_all(int handle, std::string_view text, const std::filesystem::path& path) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(handle, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail_errno(path);
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+std::string key_id(const std::string& name, std::span<const std::uint8_t> typed_key) {
+  const auto sha = Botan::HashFunction::create_or_throw("SHA-256");
+  sha->update(name + "\n");
+  sha->update(typed_key);
+  return Botan::hex_encode(std::span<const std::uint8_t>(sha->final()).first(4), false);
+}
+
+std::string mldsa_vkey(const KeyFolder& folder, const std::string& origin) {
+  const auto seed = folder.read(kMlDsaFile, kSeedBytes);
+  const Botan::ML_DSA_PrivateKey key(seed, Botan::ML_DSA_Mode::ML_DSA_4x4);
+  std::vector<std::uint8_t> typed{kMlDsaType};
+  const auto bits = key.public_key_bits();
+  typed.insert(typed.end(), bits.begin(), bits.end());
+  return origin + "+" + key_id(origin, typed) + "+" + Botan::base64_encode(typed);
+}
+
+std::string epoch_file(std::uint64_t epoch) { return "epoch/" + std::to_string(epoch); }
+
+}  // namespace
+
+KeyFolder::KeyFolder(std::filesystem::path path) : path_(std::move(path)) {
+  make_folder(path_);
+  make_folder(path_ / "epoch");
+}
+
+bool KeyFolder::holds(const std::string& name) const {
+  struct stat info {};
+  if (::lstat((path_ / name).c_str(), &info) == 0) return true;
+  if (errno != ENOENT) fail_errno(path_ / name);
+  return false;
+}
+
+std::vector<std::uint8_t> KeyFolder::read(const std::string& name, std::size_t bytes) const {
+  const auto path = path_ / name;
+  const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (file.handle() < 0) fail_errno(path);
+  check_file(file.handle(), path);
+  std::array<char, 256> text{};
+  const ssize_t length = ::read(file.handle(), text.data(), text.size());
+  if (length < 0) fail_errno(path);
+  try {
+    const std::string_view line(text.data(), static_cast<std::size_t>(length));
+    auto secret = Botan::unlock(Botan::base64_decode(line.substr(0, line.find('\n')), false));
+    Botan::secure_scrub_memory(text.data(), text.size());
+    if (secret.size() == bytes && line.size() < text.size()) return secret;
+  } catch (const Botan::Exception&) {
+    Botan::secure_scrub_memory(text.data(), text.size());
+  }
+  fail(path,
+       "does not hold a key of " + std::to_string(bytes) + " bytes in base64 (restore it from a backup)");
+}
+
+void KeyFolder::create(const std::string& name, std::span<const std::uint8_t> secret) const {
+  const auto path = path_ / name;
+  const auto draft = std::filesystem::path(path.string() + ".new");
+  ::unlink(draft.c_str());  // left by a start that was interrupted, before its name was given
+  const File file(::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400));
+  if (file.handle() < 0) fail_errno(draft);
+  std::string text = Botan::base64_encode(secret) + "\n";
+  write_all(file.handle(), text, draft);
+  Botan::secure_scrub_memory(text.data(), text.size());
+  if (::fsync(file.handle()) != 0) fail_errno(draft);
+  if (::link(draft.c_str(), path.c_str()) != 0) fail_errno(path);  // unlike rename, never replaces
+  if (::unlink(draft.c_str()) != 0) fail_errno(draft);
+  sync_folder(path.parent_path());
+}
+
+std::string LogKeys::mldsa_vkey_sha256() const {
+  const auto sha = Botan::HashFunction::create_or_throw("SHA-256");
+  sha->update(mldsa_vkey);
+  return Botan::hex_encode(sha->final(), false);
+}
+
+bool has_log_keys(const KeyFolder& folder) { return folder.holds(kEd25519File) && folder.holds(kMlDsaFile); }
+
+LogKeys read_log_keys(const KeyFolder& folder, const std::string& origin) {
+  return {note::SigningKey::from_seed(origin, folder.read(kEd25519File, kSeedBytes)),
+          mldsa_vkey(folder, origin)};
+}
+
+void create_log_keys(const KeyFolder& folder, const std::string& origin) {
+  if (!folder.holds(kEd25519File)) folder.create(kEd25519File, note::SigningKey::generate(origin).seed());
+  if (folder.holds(kMlDsaFile)) return;
+  const Botan::ML_DSA_PrivateKey key(Botan::system_rng(), Botan::ML_DSA_Mode::ML_DSA_4x4);
+  folder.create(kMlDsaFile, key.private_key_bits());  // FIPS 204's 32-byte seed
+}
+
+std::optional<opening::EpochKey> read_epoch_key(const KeyFolder& folder, std::uint64_t epoch) {
+  if (!folder.holds(epoch_file(epoch))) return std::nullopt;
+  return opening::EpochKey(folder.read(epoch_file(epoch), kSeedBytes));
+}
+
+opening::EpochKey create_epoch_key(const KeyFolder& folder, std::uint64_t epoch) {
+  const auto key = opening::EpochKey::generate();
+  folder.create(epoch_file(epoch), key.bytes());
+  return key;
+}
+
+}  // namespace chancery::log

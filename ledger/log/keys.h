@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ledger/note/note.h"
+#include "ledger/opening/opening.h"
+
+// The key files of the ledger service: one secret of base64 text each, mode 0400, owned by the service.
+namespace chancery::log {
+
+// A folder of key files (mode 0700). Every function throws log::Error with a sentence when the folder or a
+// file has another owner or mode, is no regular file, or does not hold what it should. Not thread-safe.
+class KeyFolder {
+ public:
+  // Makes the folder where there is none; its parent must be there.
+  explicit KeyFolder(std::filesystem::path path);
+
+  bool holds(const std::string& name) const;
+  // The secret in file `name`, which must be `bytes` long.
+  std::vector<std::uint8_t> read(const std::string& name, std::size_t bytes) const;
+  // Writes a new file, on disk with its name when this returns. A file of that name is never replaced.
+  void create(const std::string& name, std::span<const std::uint8_t> secret) const;
+
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+inline constexpr const char* kEd25519File = "log-ed25519";
+inline constexpr const char* kMlDsaFile = "log-ml-dsa-44";
+
+// The two keys that sign checkpoints. The ML-DSA-44 key is made and pinned from the start.
+struct LogKeys {
+  note::SigningKey ed25519;
+  // The C2SP vkey of signature type 0x06: ORIGIN+KEYID+base64(0x06 || 1312-byte public key).
+  std::string mldsa_vkey;
+
+  // SHA-256 over the text of mldsa_vkey (no newline), 64 lower-case hex digits: `mldsa-vkey-sha256` of
+  // log.genesis.
+  std::string mldsa_vkey_sha256() const;
+};
+
+bool has_log_keys(const KeyFolder& folder);
+LogKeys read_log_keys(const KeyFolder& folder, const std::string& origin);
+// Makes those of the two that are not there.
+void create_log_keys(const KeyFolder& folder, const std::string& origin);
+
+// The key of one epoch, nullopt when its file is not there (any more).
+std::optional<opening::EpochKey> read_epoch_key(const KeyFolder& folder, std::uint64_t epoch);
+opening::EpochKey create_epoch_key(const KeyFolder& folder, std::uint64_t epoch);
+
+}  // namespace chancery::log

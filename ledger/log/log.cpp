@@ -1,0 +1,248 @@
+#include "ledger/log/log.h"
+
+#include <algorithm>
+#include <ctime>
+#include <future>
+#include <mutex>
+
+#include "ledger/log/epochs.h"
+#include "ledger/log/keys.h"
+#include "ledger/log/prepare.h"
+#include "ledger/log/writer.h"
+
+namespace chancery::log {
+namespace {
+
+// The hash of the genesis entry that the keys were first used for, beside the keys: with it neither a ledger
+// that is gone nor another one is taken for a new one and signed a second time from the start.
+constexpr const char* kLedgerFile = "ledger";
+
+entry::Micros read_clock(clockid_t id) {
+  timespec now{};
+  ::clock_gettime(id, &now);
+  return entry::Micros{now.tv_sec} * 1'000'000 + now.tv_nsec / 1000;
+}
+
+void check_origin(const std::string& origin) {
+  const bool fits = entry::is_value(origin) && origin.size() <= 255 && origin.find('+') == std::string::npos;
+  if (!fits) {
+    throw Error(
+        "the origin must be 1 to 255 printable ASCII characters without spaces and plus signs, such as "
+        "hub.example.org/ledger");
+  }
+}
+
+store::Store open_store(const Options& options) {
+  check_origin(options.origin);
+  try {
+    return store::Store::open(options.folder, store::Mode::read_write, options.map_bytes);
+  } catch (const store::Error& error) {
+    throw Error(error.what());
+  }
+}
+
+// Compares the first entry with the configuration and the keys: whatever differs would make every later entry
+// wrong.
+void check_genesis(const store::Snapshot& snapshot, const LogKeys& keys, const Options& options) {
+  const auto parsed = entry::parse(snapshot.entry(0));
+  const auto* genesis = std::get_if<entry::Entry>(&parsed);
+  if (genesis == nullptr || genesis->event != "log.genesis")
+    throw Error("entry 0 is damaged: it is no log.genesis");
+  const auto plain = [&](const char* key) {
+    const auto found = genesis->plain.find(key);
+    return found == genesis->plain.end() ? std::string() : found->second;
+  };
+  if (plain("origin") != options.origin) {
+    throw Error("this ledger's origin is " + plain("origin") + ", the configuration says " + options.origin);
+  }
+  if (plain("vkey") != keys.ed25519.verifier().text() ||
+      plain("mldsa-vkey-sha256") != keys.mldsa_vkey_sha256()) {
+    throw Error(options.keys.string() +
+                ": these are not the keys of this ledger; restore the ones it was begun with");
+  }
+}
+
+}  // namespace
+
+Clock Clock::system() {
+  return {[] { return read_clock(CLOCK_REALTIME); }, [] { return read_clock(CLOCK_MONOTONIC); }};
+}
+
+struct Log::State {
+  explicit State(Options given)
+      : options(std::move(given)),
+        store(open_store(options)),
+        folder(options.keys),
+        keys(ready_keys()),
+        read_epochs(folder),
+        writer(store, folder, keys, options.origin, options.clock, ready_chain()) {
+    if (!damage.empty()) writer.refuse(damage);
+    if (writer.head().writable && writer.head().size == 0) {
+      writer.begin_ledger(genesis_event(keys, options.origin));
+    }
+    bind_keys();
+  }
+
+  bool is_new() const { return store.snapshot().entries() == 0; }
+
+  // The keys of this ledger; made only when there is neither a ledger nor a trace of an earlier one.
+  LogKeys ready_keys() const {
+    if (is_new()) {
+      if (folder.holds(kLedgerFile)) {
+        throw Error(options.folder.string() + " holds no ledger, but the keys in " + folder.path().string() +
+                    " have signed one: restore it, or begin a new one with a new folder for the keys");
+      }
+      create_log_keys(folder, options.origin);
+    }
+    if (!has_log_keys(folder)) {
+      throw Error(folder.path().string() +
+                  ": the ledger's signing keys are missing; restore them from a backup");
+    }
+    return read_log_keys(folder, options.origin);
+  }
+
+  // The end of the ledger; `damage` says when it is not in order.
+  Chain ready_chain() {
+    const auto snapshot = store.snapshot();
+    if (!is_new()) check_genesis(snapshot, keys, options);
+    if (const auto why = store.refuses_commits()) {
+      damage = *why;
+      return Chain(options.origin);
+    }
+    auto chain = Chain::from(snapshot, options.origin);
+    if (const auto* why = std::get_if<std::string>(&chain)) {
+      damage = "the ledger is damaged: " + *why;
+      return Chain(options.origin);
+    }
+    const auto head = read_signed_head(snapshot);
+    if (const auto why = head ? contradiction(snapshot, *head) : std::nullopt)
+      damage = "the ledger is damaged: " + *why;
+    const std::uint64_t size = snapshot.size();
+    const std::uint64_t epoch = size / opening::kEpochSize;
+    if (size % opening::kEpochSize != 0 && !read_epoch_key(folder, epoch)) {
+      throw Error((folder.path() / "epoch" / std::to_string(epoch)).string() +
+                  ": the key of the present epoch is missing; restore it from a backup");
+    }
+    return std::get<Chain>(std::move(chain));
+  }
+
+  // Ties the keys to this ledger, or finds that they are tied to another.
+  void bind_keys() const {
+    const merkle::Hash genesis = merkle::leaf_hash(store.snapshot().entry(0));
+    if (!folder.holds(kLedgerFile)) return folder.create(kLedgerFile, genesis);
+    if (!std::ranges::equal(folder.read(kLedgerFile, genesis.size()), genesis)) {
+      throw Error(folder.path().string() + ": these keys belong to another ledger");
+    }
+  }
+
+  std::vector<opening::FieldOpening> openings(const store::Snapshot& snapshot, std::uint64_t seq) {
+    const auto sealed = snapshot.opening(seq);
+    if (sealed.empty()) return {};
+    const std::scoped_lock lock(read_mutex);
+    opening::EntrySeal* seal = read_epochs.find(seq / opening::kEpochSize);
+    if (seal == nullptr) return {};
+    return seal->unseal(seq, sealed).value_or(std::vector<opening::FieldOpening>{});
+  }
+
+  Options options;
+  store::Store store;
+  KeyFolder folder;
+  LogKeys keys;
+  std::mutex read_mutex;
+  Epochs read_epochs;  // guarded by read_mutex
+  std::string damage;
+  Writer writer;
+};
+
+Log::Log(Options options) {
+  try {
+    state_ = std::make_unique<State>(std::move(options));
+    state_->writer.start();
+  } catch (const store::Error& error) {
+    throw Error(error.what());
+  }
+}
+
+Log::~Log() { close(); }
+
+void Log::close() { state_->writer.close(); }
+
+void Log::submit(entry::Author author, std::vector<entry::Event> batch, Done done) {
+  const auto refuse = [&](std::string reason) { done({Outcome::refused, {}, {}, std::move(reason)}); };
+  if (batch.empty() || batch.size() > kMaxBatch) return refuse("a batch has 1 to 1,024 events");
+  if (state_->writer.is_full()) return done({Outcome::busy, {}, {}, "the ledger is busy; try again later"});
+  Writer::Work work;
+  work.batch.reserve(batch.size());
+  for (entry::Event& event : batch) {
+    auto prepared = prepare(std::move(event), author, state_->options.origin);
+    if (auto* why = std::get_if<std::string>(&prepared)) return refuse(std::move(*why));
+    work.batch.push_back(std::get<Prepared>(std::move(prepared)));
+  }
+  work.done = std::move(done);
+  state_->writer.submit(std::move(work));
+}
+
+Appended Log::append(entry::Author author, std::vector<entry::Event> batch) {
+  std::promise<Appended> answer;
+  auto future = answer.get_future();
+  submit(author, std::move(batch), [&](Appended appended) { answer.set_value(std::move(appended)); });
+  return future.get();
+}
+
+void Log::when_drained(std::function<void()> done) {
+  state_->writer.submit({{}, [done = std::move(done)](const Appended&) { done(); }});
+}
+
+const std::string& Log::origin() const { return state_->options.origin; }
+
+Head Log::head() const {
+  Head head = state_->writer.head();
+  if (!state_->damage.empty()) {  // what is stored, since there is no chain to go by
+    const auto snapshot = state_->store.snapshot();
+    head.size = snapshot.size();
+    head.root = snapshot.root();
+  }
+  return head;
+}
+
+std::vector<StoredEntry> Log::entries(std::uint64_t from, std::size_t count, bool with_openings) const {
+  std::vector<StoredEntry> found;
+  const auto snapshot = state_->store.snapshot();
+  const std::size_t most = std::min(count, kMaxBatch);
+  if (most == 0 || from >= snapshot.size()) return found;
+  std::size_t bytes = 0;
+  snapshot.visit_entries(from, [&](std::uint64_t seq, std::string_view text) {
+    StoredEntry one{std::string(text), {}};
+    if (with_openings) one.openings = state_->openings(snapshot, seq);
+    bytes += one.text.size();
+    for (const auto& [field, opening] : one.openings)
+      bytes += field.size() + opening.value.size() + sizeof(opening);
+    if (!found.empty() && bytes > kMaxReadBytes) return false;
+    found.push_back(std::move(one));
+    return found.size() < most;
+  });
+  return found;
+}
+
+std::optional<std::uint64_t> Log::find(const entry::EventId& id) const {
+  return state_->store.snapshot().find(id);
+}
+
+std::optional<std::vector<merkle::Hash>> Log::inclusion(std::uint64_t seq, std::uint64_t size) const {
+  const auto snapshot = state_->store.snapshot();
+  if (seq >= size || size > snapshot.size()) return std::nullopt;
+  return merkle::inclusion_proof(seq, size, snapshot.node_reader());
+}
+
+std::optional<std::vector<merkle::Hash>> Log::consistency(std::uint64_t old_size, std::uint64_t size) const {
+  const auto snapshot = state_->store.snapshot();
+  if (old_size > size || size > snapshot.size()) return std::nullopt;
+  return merkle::consistency_proof(old_size, size, snapshot.node_reader());
+}
+
+std::optional<std::string> Log::checkpoint() const {
+  const auto newest = state_->store.snapshot().newest_checkpoint();
+  return newest ? std::optional(newest->note) : std::nullopt;
+}
+
+}  // namespace chancery::log

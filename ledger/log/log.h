@@ -1,0 +1,112 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ledger/entry/entry.h"
+#include "ledger/entry/event_table.h"
+#include "ledger/log/error.h"
+#include "ledger/merkle/merkle.h"
+#include "ledger/opening/entry_seal.h"
+#include "ledger/store/store.h"
+
+// The ledger as a service sees it: append, read, prove, and checkpoints signed in time.
+namespace chancery::log {
+
+// Where the time comes from. `steady` never steps; only its differences are used.
+struct Clock {
+  std::function<entry::Micros()> wall;
+  std::function<entry::Micros()> steady;
+  static Clock system();
+};
+
+struct Options {
+  std::filesystem::path folder;  // of the LMDB environment
+  std::filesystem::path keys;    // of the key files
+  std::string origin;            // the log's name: C2SP tlog-checkpoint's origin line
+  Clock clock = Clock::system();
+  std::size_t map_bytes = store::kMapBytes;
+};
+
+inline constexpr std::size_t kMaxBatch = 1024;   // entries of one append; also the most that share a commit
+inline constexpr std::size_t kMaxQueued = 8192;  // entries
+inline constexpr std::size_t kMaxQueuedBytes = std::size_t{64} << 20;
+inline constexpr std::size_t kMaxReadBytes = std::size_t{8} << 20;
+
+enum class Outcome {
+  durable,  // on disk; also when these ids with these fields were there before
+  refused,  // not appended, and never will be
+  busy,     // not appended because too much is waiting: try again later
+  unknown,  // the commit failed: whether it is there shows after the next start
+};
+
+struct Appended {
+  Outcome outcome = Outcome::unknown;
+  std::vector<std::uint64_t> seqs;
+  std::vector<entry::Micros> times;
+  std::string reason;
+};
+
+struct Head {
+  std::uint64_t size = 0;
+  merkle::Hash root{};
+  bool writable = true;
+  std::string reason;  // why not
+};
+
+struct StoredEntry {
+  std::string text;
+  std::vector<opening::FieldOpening> openings;
+};
+
+// A ledger that is open for appending. One thread of its own writes; every function is thread-safe.
+//
+// A ledger that is found damaged, or whose commit failed, is still read, but takes no more entries: head()
+// says why.
+class Log {
+ public:
+  // Opens the ledger, or begins one (keys, then the entry log.genesis) where neither entries nor keys are.
+  // Throws Error when there is nothing that could be served: unreadable files, keys that are missing or not
+  // this ledger's, another origin.
+  explicit Log(Options options);
+  ~Log();  // close()
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
+
+  // Appends all of `batch` or nothing, checked against the event table and what `author` may append. `done`
+  // is called exactly once, from this thread or the writer's, and must not block or throw.
+  using Done = std::function<void(Appended)>;
+  void submit(entry::Author author, std::vector<entry::Event> batch, Done done);
+  Appended append(entry::Author author, std::vector<entry::Event> batch);  // submit() and wait
+
+  // Calls `done` from the writer's thread (or from this one after close()) when everything that was submitted
+  // before is answered.
+  void when_drained(std::function<void()> done);
+
+  // Finishes the queue, appends log.anchor, signs a last checkpoint and stops. What is submitted after is
+  // refused.
+  void close();
+
+  const std::string& origin() const;
+  Head head() const;  // the durable one
+  // At most `count` entries, kMaxBatch and kMaxReadBytes, but one if there is one. An entry whose openings
+  // are erased, or whose epoch's key is, comes without.
+  std::vector<StoredEntry> entries(std::uint64_t from, std::size_t count, bool with_openings) const;
+  std::optional<std::uint64_t> find(const entry::EventId& id) const;
+  // nullopt unless seq < size <= head().size, and old_size <= size <= head().size.
+  std::optional<std::vector<merkle::Hash>> inclusion(std::uint64_t seq, std::uint64_t size) const;
+  std::optional<std::vector<merkle::Hash>> consistency(std::uint64_t old_size, std::uint64_t size) const;
+  std::optional<std::string> checkpoint() const;  // the newest signed note
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace chancery::log

@@ -1,0 +1,247 @@
+#include "ledger/log/writer.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace chancery::log {
+namespace {
+
+constexpr entry::Micros kSecond = 1'000'000;
+constexpr entry::Micros kSignEvery = kSecond / 4;        // while there is work
+constexpr entry::Micros kSignIdleEvery = 600 * kSecond;  // when there is none
+constexpr entry::Micros kAnchorEvery = 3600 * kSecond;
+constexpr auto kLookUp = std::chrono::milliseconds(100);  // how often the clocks are looked at
+
+}  // namespace
+
+ClockWatch::ClockWatch(Clock clock)
+    : clock_(std::move(clock)), wall_(clock_.wall()), steady_(clock_.steady()) {}
+
+entry::Micros ClockWatch::observe() {
+  const entry::Micros wall = clock_.wall();
+  const entry::Micros steady = clock_.steady();
+  const entry::Micros by = (wall - wall_) - (steady - steady_);
+  if (std::abs(by) > kSecond) step_ = step_.value_or(0) + by;
+  wall_ = wall;
+  steady_ = steady;
+  return wall;
+}
+
+std::optional<entry::Micros> ClockWatch::take_step() { return std::exchange(step_, std::nullopt); }
+
+void ClockWatch::started_behind(entry::Micros last_entry) {
+  if (last_entry - wall_ > kSecond) step_ = wall_ - last_entry;
+}
+
+Writer::Writer(store::Store& store, const KeyFolder& folder, const LogKeys& keys, std::string origin,
+               Clock clock, Chain chain)
+    : store_(store),
+      keys_(keys),
+      origin_(std::move(origin)),
+      clock_(std::move(clock)),
+      epochs_(folder),
+      chain_(std::move(chain)) {
+  clock_.started_behind(chain_.time());
+  anchored_at_ = signed_at_ = clock_.steady();
+  head_.size = chain_.size();
+  head_.root = chain_.root();
+}
+
+Writer::~Writer() { close(); }
+
+void Writer::start() {
+  if (const auto last = read_signed_head(store_.snapshot())) signed_size_ = last->size;
+  thread_ = std::thread([this] { run(); });
+}
+
+void Writer::begin_ledger(const entry::Event& genesis) {
+  append_own(genesis);
+  if (head().size != 1) throw Error("the ledger cannot be begun: " + head().reason);
+  sign();
+}
+
+void Writer::close() {
+  {
+    const std::scoped_lock lock(mutex_);
+    closed_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+Head Writer::head() const {
+  const std::scoped_lock lock(mutex_);
+  return head_;
+}
+
+void Writer::refuse(const std::string& reason) {
+  const std::scoped_lock lock(mutex_);
+  if (!head_.writable) return;
+  head_.writable = false;
+  head_.reason = reason;
+}
+
+bool Writer::can_write() const {
+  const std::scoped_lock lock(mutex_);
+  return head_.writable;
+}
+
+bool Writer::is_full() const {
+  const std::scoped_lock lock(mutex_);
+  return queued_entries_ >= kMaxQueued || queued_bytes_ >= kMaxQueuedBytes;
+}
+
+std::optional<Appended> Writer::turn_away(std::size_t entries, std::size_t bytes) const {
+  if (entries == 0) return std::nullopt;
+  if (!head_.writable)
+    return Appended{Outcome::refused, {}, {}, "the ledger takes no entries: " + head_.reason};
+  if (closed_)
+    return Appended{Outcome::refused, {}, {}, "the ledger is closing; try again after the restart"};
+  if (queued_entries_ + entries > kMaxQueued || queued_bytes_ + bytes > kMaxQueuedBytes) {
+    return Appended{Outcome::busy, {}, {}, "the ledger is busy; try again later"};
+  }
+  return std::nullopt;
+}
+
+void Writer::submit(Work work) {
+  std::size_t bytes = 0;
+  for (const Prepared& one : work.batch) bytes += one.bytes();
+  std::optional<Appended> answer;
+  {
+    const std::scoped_lock lock(mutex_);
+    answer = turn_away(work.batch.size(), bytes);
+    if (!answer && closed_) answer = Appended{Outcome::durable, {}, {}, {}};
+    if (!answer) {
+      queued_entries_ += work.batch.size();
+      queued_bytes_ += bytes;
+      queue_.push_back(std::move(work));
+    }
+  }
+  if (answer) {
+    work.done(*std::move(answer));
+  } else {
+    wake_.notify_one();
+  }
+}
+
+std::vector<Writer::Work> Writer::take() {
+  std::unique_lock lock(mutex_);
+  wake_.wait_for(lock, kLookUp, [this] { return closed_ || !queue_.empty(); });
+  std::vector<Work> works;
+  std::size_t entries = 0;
+  while (!queue_.empty() && entries + queue_.front().batch.size() <= kMaxBatch) {
+    entries += queue_.front().batch.size();
+    for (const Prepared& one : queue_.front().batch) queued_bytes_ -= one.bytes();
+    works.push_back(std::move(queue_.front()));
+    queue_.pop_front();
+  }
+  queued_entries_ -= entries;
+  return works;
+}
+
+void Writer::run() {
+  for (bool more = true; more;) {
+    std::vector<Work> works = take();
+    clock_.observe();
+    if (!works.empty()) write(works);
+    keep_signed();
+    const std::scoped_lock lock(mutex_);
+    more = !closed_ || !queue_.empty();
+  }
+  anchor();
+}
+
+void Writer::write(std::vector<Work>& works) {
+  std::vector<Appended> answers;
+  answers.reserve(works.size());
+  if (!can_write()) {
+    answers.assign(works.size(), {Outcome::refused, {}, {}, "the ledger takes no entries: " + head().reason});
+  } else {
+    const Chain before = chain_;
+    std::variant<Prepared, std::string> stepped;
+    try {
+      const entry::Micros now = clock_.observe();
+      Group group(chain_, epochs_, store_.snapshot(), origin_);
+      const bool news = std::ranges::any_of(works, [](const Work& work) { return !work.batch.empty(); });
+      if (const auto step = news ? clock_.take_step() : std::nullopt) {
+        stepped = prepare(clock_event(*step), entry::Author::service, origin_);
+        group.add_own(std::get<Prepared>(stepped), now);
+      }
+      for (const Work& work : works) answers.push_back(group.add(work.batch, now));
+      commit(group, answers, before);
+    } catch (const std::exception& error) {  // not begun: a key could not be made, a row could not be read
+      chain_ = before;
+      refuse(error.what());
+      answers.assign(works.size(),
+                     {Outcome::refused, {}, {}, "the ledger takes no entries: " + head().reason});
+    }
+  }
+  for (std::size_t i = 0; i < works.size(); ++i) {
+    if (works[i].batch.empty()) answers[i] = {Outcome::durable, {}, {}, {}};
+    works[i].done(std::move(answers[i]));
+  }
+}
+
+void Writer::commit(Group& group, std::vector<Appended>& answers, const Chain& before) {
+  if (group.empty()) return;
+  const auto fail = [&](Outcome outcome, const std::string& reason) {
+    chain_ = before;
+    for (Appended& answer : answers) {
+      if (answer.outcome == Outcome::durable) answer = {outcome, {}, {}, reason};
+    }
+  };
+  try {
+    store_.commit(group.finish());
+  } catch (const store::Error& error) {
+    if (error.fault() == store::Fault::full)
+      return fail(Outcome::busy, std::string("the ledger is full: ") + error.what());
+    refuse(error.what());
+    return fail(Outcome::unknown, error.what());
+  }
+  const std::scoped_lock lock(mutex_);
+  head_.size = chain_.size();
+  head_.root = chain_.root();
+}
+
+void Writer::append_own(const entry::Event& event) {
+  auto prepared = prepare(event, entry::Author::service, origin_);
+  if (const auto* why = std::get_if<std::string>(&prepared)) throw Error(event.name + ": " + *why);
+  std::vector<Work> works(1);
+  works[0].batch.push_back(std::get<Prepared>(std::move(prepared)));
+  works[0].done = [](const Appended&) {};
+  write(works);
+}
+
+void Writer::keep_signed() {
+  const entry::Micros now = clock_.steady();
+  const entry::Micros every = chain_.size() > signed_size_ ? kSignEvery : kSignIdleEvery;
+  if (now - signed_at_ >= every || signed_size_ == 0) sign();
+  if (now - anchored_at_ >= kAnchorEvery) anchor();
+}
+
+void Writer::sign() {
+  signed_at_ = clock_.steady();
+  if (!can_write()) return;
+  try {
+    const auto signing = sign_checkpoint(store_.snapshot(), keys_, origin_, clock_.observe());
+    if (const auto* why = std::get_if<std::string>(&signing)) return refuse(*why);
+    store_.commit(std::get<store::Batch>(signing));
+    signed_size_ = std::get<store::Batch>(signing).checkpoints.front().size;
+  } catch (const store::Error& error) {
+    if (error.fault() != store::Fault::full) refuse(error.what());
+  }
+}
+
+void Writer::anchor() {
+  anchored_at_ = clock_.steady();
+  if (!can_write()) return;
+  if (chain_.size() > signed_size_) sign();
+  const auto snapshot = store_.snapshot();
+  const auto checkpoint = snapshot.newest_checkpoint();
+  const auto head = read_signed_head(snapshot);
+  if (!checkpoint || !head || checkpoint->size != head->size) return;
+  append_own(anchor_event(*checkpoint, head->root));
+  sign();
+}
+
+}  // namespace chancery::log

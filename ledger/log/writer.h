@@ -1,0 +1,99 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+#include "ledger/log/chain.h"
+#include "ledger/log/epochs.h"
+#include "ledger/log/group.h"
+#include "ledger/log/log.h"
+#include "ledger/log/signer.h"
+
+namespace chancery::log {
+
+// Finds steps of the wall clock by comparing it with the steady one.
+class ClockWatch {
+ public:
+  explicit ClockWatch(Clock clock);
+
+  // Reads the wall clock and remembers a step of more than a second since the last call.
+  entry::Micros observe();
+  // The sum of the steps that have not been taken yet.
+  std::optional<entry::Micros> take_step();
+  // The last entry is later than now: the clock was set back while nothing was running.
+  void started_behind(entry::Micros last_entry);
+  entry::Micros steady() const { return clock_.steady(); }
+
+ private:
+  Clock clock_;
+  entry::Micros wall_ = 0;
+  entry::Micros steady_ = 0;
+  std::optional<entry::Micros> step_;
+};
+
+// The one thread that writes, and its queue. Group commit: while one commit is on its way to the disk the
+// queue fills, and the next one takes all of it, up to kMaxBatch entries. Thread-safe but for what says
+// otherwise.
+class Writer {
+ public:
+  struct Work {
+    std::vector<Prepared> batch;  // empty: nothing to write, only to be answered in its turn
+    Log::Done done;
+  };
+
+  Writer(store::Store& store, const KeyFolder& folder, const LogKeys& keys, std::string origin, Clock clock,
+         Chain chain);
+  ~Writer();  // close()
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+
+  // Before start(): writes the first entry and signs the first checkpoint. Throws Error.
+  void begin_ledger(const entry::Event& genesis);
+  void start();  // of the thread; what is submitted before waits
+  // Answers `busy` or `refused` at once when the queue is full, closed or the ledger takes nothing.
+  void submit(Work work);
+  bool is_full() const;
+  void close();
+
+  Head head() const;
+  void refuse(const std::string& reason);  // read-only from now on; the first reason stays
+
+ private:
+  std::optional<Appended> turn_away(std::size_t entries, std::size_t bytes) const;  // holds mutex_
+  void run();
+  std::vector<Work> take();
+  void write(std::vector<Work>& works);
+  void commit(Group& group, std::vector<Appended>& answers, const Chain& before);
+  void append_own(const entry::Event& event);
+  void keep_signed();
+  void sign();
+  void anchor();
+  bool can_write() const;
+
+  store::Store& store_;
+  const LogKeys& keys_;
+  std::string origin_;
+
+  // Of the thread.
+  ClockWatch clock_;
+  Epochs epochs_;
+  Chain chain_;
+  std::uint64_t signed_size_ = 0;
+  entry::Micros signed_at_ = 0;
+  entry::Micros anchored_at_ = 0;
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Work> queue_;
+  std::size_t queued_entries_ = 0;
+  std::size_t queued_bytes_ = 0;
+  bool closed_ = false;
+  Head head_;
+  std::thread thread_;
+};
+
+}  // namespace chancery::log

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include "ledger/log/log.h"
+
+namespace chancery::log {
+
+// A ledger in a folder of its own, with clocks that stand until they are moved.
+class LogTest : public ::testing::Test {
+ protected:
+  LogTest() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "chancery-log-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
+    folder_ = pattern;
+  }
+  ~LogTest() override { std::filesystem::remove_all(folder_); }
+
+  Options options() {
+    Options options;
+    options.folder = folder_ / "ledger";
+    options.keys = folder_ / "keys";
+    options.origin = "hub.example.org/ledger";
+    options.clock = {[this] { return wall_.load(); }, [this] { return steady_.load(); }};
+    options.map_bytes = map_bytes_;
+    return options;
+  }
+  std::unique_ptr<Log> open() { return std::make_unique<Log>(options()); }
+
+  // Both clocks go on.
+  void pass(entry::Micros time) {
+    wall_ += time;
+    steady_ += time;
+  }
+
+  static entry::Event accepted(const std::string& name, entry::EventId id = entry::random_id()) {
+    entry::Event event;
+    event.id = id;
+    event.name = "file.accepted";
+    event.plain = {{"agency", "st-marys"}, {"agreement", "isa-7"}, {"outputs", "1"},
+                   {"policy", "p1"},       {"route", "r1"},        {"transfer", entry::to_hex(id)}};
+    event.committed = {{"account", "analyst"}, {"address", "192.0.2.7"}, {"key", "SHA256:abc"},
+                       {"name", name},         {"rows-in", "10"},        {"rows-out", "9"},
+                       {"sha256", "00ff"},     {"size", "1234"},         {"subjects", "9"}};
+    return event;
+  }
+
+  static Appended append(Log& log, entry::Event event) {
+    std::vector<entry::Event> batch;
+    batch.push_back(std::move(event));
+    return log.append(entry::Author::hub, std::move(batch));
+  }
+
+  static bool soon(const std::function<bool()>& condition) {
+    for (int i = 0; i < 500; ++i) {
+      if (condition()) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
+  }
+
+  static entry::Entry entry_at(const Log& log, std::uint64_t seq) {
+    const auto found = log.entries(seq, 1, false);
+    return found.empty() ? entry::Entry{} : std::get<entry::Entry>(entry::parse(found[0].text));
+  }
+
+  std::filesystem::path folder_;
+  std::atomic<entry::Micros> wall_{1'800'000'000'000'000};
+  std::atomic<entry::Micros> steady_{5'000'000};
+  std::size_t map_bytes_ = store::kMapBytes;
+};
+
+}  // namespace chancery::log
