@@ -1,6 +1,9 @@
 #include "ledger/entry/entry.h"
 
+#include <algorithm>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -63,6 +66,124 @@ TEST(Entry, EveryOneByteEditIsRejectedOrMeansItself) {
       ASSERT_TRUE(rejected_or_faithful(text.substr(0, at)));
     }
   }
+}
+
+// The sample with one part replaced, which must make it unreadable.
+void expect_rejected(std::string_view from, std::string_view to) {
+  std::string text = sample().text();
+  const std::size_t at = text.find(from);
+  ASSERT_NE(at, std::string::npos) << from;
+  text.replace(at, from.size(), to);
+  EXPECT_TRUE(std::holds_alternative<ParseError>(parse(text))) << text;
+}
+
+TEST(Entry, HeadersOutsideTheGrammarAreRejected) {
+  expect_rejected("entry/v1", "entry/v2");
+  expect_rejected("seq 7", "seq 07");
+  expect_rejected("seq 7", "seq ");
+  expect_rejected("seq 7", "seq +7");
+  expect_rejected("seq 7", "seq 9223372036854775808");
+  expect_rejected("seq 7", "seq 18446744073709551623");
+  expect_rejected("seq 7\n", "seq 7\r\n");
+  expect_rejected("time 2026-", "time 1969-");
+  expect_rejected("Z\nid", "\nid");
+  expect_rejected("id abab", "id ABab");
+  expect_rejected("id ab", "id ");
+  expect_rejected("event delivery.opened", "event Delivery.opened");
+  expect_rejected("event delivery.opened", "event delivery.opened ");
+  expect_rejected("event delivery.opened", "event " + std::string(33, 'x'));
+}
+
+TEST(Entry, FieldsOutsideTheGrammarAreRejected) {
+  expect_rejected("agency council", "agency cou ncil");
+  expect_rejected("agency council", "agency ");
+  expect_rejected("agency council", "agency");
+  expect_rejected("agency council", "agency cou\tncil");
+  expect_rejected("agency council", "agency cou\x7F");
+  expect_rejected("agency council", "agency caf\xC3\xA9");
+  expect_rejected("agency council", "agency " + std::string(kMaxValueBytes + 1, 'x'));
+  expect_rejected("agency council", "seq 3");
+  expect_rejected("agency council", "zz 3");
+  expect_rejected("agency council\n", "agency council\nagency council\n");
+  expect_rejected("agency council\n", "agency council\n\n");
+  expect_rejected("c.account", "account");
+  expect_rejected("c.account", "c.zz");
+  expect_rejected("c.account", "c.");
+  expect_rejected("c.account ", "c.account A");
+}
+
+TEST(Entry, WhatTheGrammarForbidsIsNotWritten) {
+  for (const auto& [key, value] : std::vector<std::pair<std::string, std::string>>{
+           {"seq", "1"}, {"c.x", "1"}, {"", "1"}, {"A", "1"}, {"a", ""}, {"a", "x y"}, {"a", "x\n"}}) {
+    Entry entry = sample();
+    entry.plain[key] = value;
+    EXPECT_THROW(static_cast<void>(entry.text()), std::invalid_argument) << key << "=" << value;
+  }
+  Entry entry = sample();
+  entry.time = -1;
+  EXPECT_THROW(static_cast<void>(entry.text()), std::invalid_argument);
+  entry = sample();
+  entry.seq = std::uint64_t{1} << 63;
+  EXPECT_THROW(static_cast<void>(entry.text()), std::invalid_argument);
+}
+
+TEST(Entry, SixtyFiveThousandFiveHundredThirtyFiveBytesIsTheMost) {
+  Entry entry = sample();
+  const std::size_t fixed = entry.text().size();
+  std::size_t missing = kMaxEntryBytes - fixed;
+  for (int i = 10; missing > 0; ++i) {
+    const std::string key = "x" + std::to_string(i);
+    const std::size_t value = std::min(missing - key.size() - 2, kMaxValueBytes);
+    entry.plain[key] = std::string(value, 'v');
+    missing -= key.size() + 2 + value;
+  }
+  EXPECT_EQ(entry.text().size(), kMaxEntryBytes);
+  EXPECT_TRUE(std::holds_alternative<Entry>(parse(entry.text())));
+  entry.plain["agency"] += 'x';
+  EXPECT_THROW(static_cast<void>(entry.text()), std::length_error);
+}
+
+TEST(Entry, OneViewReadsManyEntries) {
+  EntryView view;
+  const std::string first = sample().text();
+  ASSERT_FALSE(parse_into(first, view));
+  EXPECT_EQ(view.plain_value("agency"), "council");
+  EXPECT_EQ(view.plain_value("account"), std::nullopt);
+  Entry bare = sample();
+  bare.plain.clear();
+  bare.commitments.clear();
+  const std::string second = bare.text();
+  ASSERT_FALSE(parse_into(second, view));
+  EXPECT_TRUE(view.plain.empty());
+  EXPECT_TRUE(view.commitments.empty());
+}
+
+TEST(Time, IsReadBackAndImpossibleDaysAreRejected) {
+  for (const Micros time : {Micros{0}, Micros{1}, Micros{951'782'399'999'999}, Micros{951'782'400'000'000},
+                            Micros{253'402'300'799'999'999}}) {
+    EXPECT_EQ(parse_time(format_time(time)), time);
+  }
+  EXPECT_EQ(format_time(0), "1970-01-01T00:00:00.000000Z");
+  EXPECT_EQ(format_time(253'402'300'799'999'999), "9999-12-31T23:59:59.999999Z");
+  EXPECT_THROW(static_cast<void>(format_time(253'402'300'800'000'000)), std::invalid_argument);
+  EXPECT_TRUE(parse_time("2024-02-29T00:00:00.000000Z"));
+  for (const char* bad :
+       {"2023-02-29T00:00:00.000000Z", "2026-13-01T00:00:00.000000Z", "2026-00-01T00:00:00.000000Z",
+        "2026-11-31T00:00:00.000000Z", "2026-11-02T24:00:00.000000Z", "2026-11-02T23:60:00.000000Z",
+        "2026-11-02T23:59:60.000000Z", "2026-11-02t23:59:59.000000Z", "2026-11-02T23:59:59.00000Z",
+        "2026-11-02T23:59:59.0000000Z", "2026-11-02T23:59:59.000000+", "1969-12-31T23:59:59.000000Z"}) {
+    EXPECT_FALSE(parse_time(bad)) << bad;
+  }
+}
+
+TEST(EventId, HexIsLowerCaseAndWhole) {
+  const EventId id = random_id();
+  EXPECT_EQ(id_from_hex(to_hex(id)), id);
+  EXPECT_NE(random_id(), id);
+  EXPECT_FALSE(id_from_hex(std::string(32, 'A')));
+  EXPECT_FALSE(id_from_hex(std::string(31, 'a')));
+  EXPECT_FALSE(id_from_hex(std::string(33, 'a')));
+  EXPECT_FALSE(id_from_hex(std::string(32, 'g')));
 }
 
 }  // namespace

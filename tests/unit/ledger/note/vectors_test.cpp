@@ -1,0 +1,87 @@
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+
+#include <boost/json.hpp>
+#include <gtest/gtest.h>
+
+#include "ledger/note/note.h"
+#include "tests/vectors/sets.h"
+
+// Checkpoints and signatures made by others.
+namespace chancery::note {
+namespace {
+
+namespace json = boost::json;
+
+std::vector<std::uint8_t> unhex(std::string_view hex) {
+  std::vector<std::uint8_t> bytes;
+  for (std::size_t i = 0; i < hex.size(); i += 2) {
+    bytes.push_back(static_cast<std::uint8_t>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16)));
+  }
+  return bytes;
+}
+
+bool has_flag(const json::value& row, std::string_view flag) {
+  const auto* flags = row.at("flags").if_array();
+  return flags != nullptr && std::any_of(flags->begin(), flags->end(),
+                                         [&](const json::value& f) { return f.as_string() == flag; });
+}
+
+std::string text_of(const json::value& row, const char* key) { return std::string(row.at(key).as_string()); }
+
+void expect_ed25519(const json::array& rows) {
+  for (const json::value& row : rows) {
+    const VerifierKey key = VerifierKey::ed25519("example.org/vector", unhex(text_of(row, "key")));
+    const bool expected = !has_flag(row, "low_order_residue") && !has_flag(row, "non_canonical_R");
+    EXPECT_EQ(key.verify(text_of(row, "msg"), unhex(text_of(row, "sig"))), expected)
+        << row.at("number") << " " << row.at("flags");
+  }
+}
+
+TEST(Ed25519Vectors, CoreIsAnsweredWithoutTheCofactor) {
+  const json::value rows = json::parse(vectors::core("ed25519/core.json"));
+  ASSERT_GT(rows.as_array().size(), 40U);
+  expect_ed25519(rows.as_array());
+}
+
+TEST(Ed25519Vectors, WholeSetIsAnsweredWithoutTheCofactor) {
+  const auto folder = vectors::whole_set("ed25519");
+  if (!folder) {
+    GTEST_SKIP() << "the whole set is not beside this checkout";
+  }
+  std::ifstream file(*folder / "ed25519vectors.json");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const json::value rows = json::parse(text);
+  EXPECT_GT(rows.as_array().size(), 900U);
+  expect_ed25519(rows.as_array());
+}
+
+TEST(TesseraLog, EveryCheckpointVerifiesAndIsTheRootOfItsEntries) {
+  const json::value log = json::parse(vectors::core("tessera-log/log.json"));
+  const std::vector keys{VerifierKey::parse(text_of(log, "key")).value()};
+  merkle::Frontier frontier;
+  std::vector<merkle::Hash> stored;
+  const json::array& checkpoints = log.at("checkpoints").as_array();
+  ASSERT_EQ(checkpoints.size(), 16U);
+  for (std::size_t size = 0; size < checkpoints.size(); ++size) {
+    const std::string bytes(checkpoints[size].as_string());
+    const auto parsed = parse_note(bytes);
+    ASSERT_TRUE(std::holds_alternative<Note>(parsed));
+    const Note& note = std::get<Note>(parsed);
+    EXPECT_EQ(note.encode(), bytes);
+    EXPECT_EQ(verify_note(note, keys), Signed::valid);
+    const auto checkpoint = parse_checkpoint(note.text);
+    ASSERT_TRUE(checkpoint);
+    EXPECT_EQ(checkpoint->body(), note.text);
+    EXPECT_EQ(checkpoint->origin, "example.com/log/testdata");
+    EXPECT_EQ(checkpoint->size, size);
+    EXPECT_EQ(checkpoint->root, frontier.root());
+    if (size < 15) {
+      frontier.append(merkle::leaf_hash(std::string_view(log.at("entries").at(size).as_string())), stored);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace chancery::note
