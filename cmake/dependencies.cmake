@@ -35,6 +35,10 @@ dependency(libssh libssh/libssh.h ssh LINK OpenSSL::Crypto Threads::Threads)
 dependency(lmdb lmdb.h lmdb)
 dependency(cxxopts cxxopts.hpp "")
 dependency(tomlplusplus toml++/toml.h "")
+dependency(icu unicode/uversion.h icuuc)
+find_library(icu_i18n_LIBRARY icui18n REQUIRED)  # time zones
+target_link_libraries(dep_icu INTERFACE ${icu_i18n_LIBRARY})
+target_compile_definitions(dep_icu INTERFACE UNISTR_FROM_STRING_EXPLICIT=explicit U_USING_ICU_NAMESPACE=0)
 dependency(systemd systemd/sd-daemon.h systemd)
 
 # Boost.Asio is headers only; Boost.JSON is a library.

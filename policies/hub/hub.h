@@ -14,7 +14,7 @@ namespace chancery::hub {
 // Limits on connections and sessions, with docs/policy.md's defaults.
 struct Limits {
   std::uint32_t login_seconds = 30;
-  std::uint32_t attempts = 6;
+  std::uint32_t attempts = 6;           // public keys tried on one connection
   std::uint32_t unauthenticated = 100;  // connections not yet logged in, in all
   std::uint32_t connections_per_source = 20;
   std::uint32_t sessions_per_account = 10;
@@ -33,6 +33,10 @@ struct Hub {
   // Absolute, or made absolute against the directory of chancery.toml.
   std::filesystem::path objects, policies, host_key, ledger, ledger_keys, ledger_socket;
 };
+
+// Reads the table of a chancery.toml in `directory`, which is absolute. The result is usable only if no
+// mistake was added to the document's list.
+Hub read_hub(toml::Table root, const std::filesystem::path& directory);
 
 // Reads DIR/chancery.toml; nullopt if there is any mistake.
 std::optional<Hub> load_hub(const std::filesystem::path& directory, toml::Mistakes& mistakes);

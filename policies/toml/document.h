@@ -24,25 +24,47 @@ struct Mistake {
 
 using Mistakes = std::vector<Mistake>;
 
+// By file, then line, then column; what was reported twice is kept once.
+void sort_mistakes(Mistakes& mistakes);
+
+// The whole of a regular file of at most 1 MiB, not followed if it is a symbolic link; nullopt after
+// reporting a mistake at line 1.
+std::optional<std::string> read_text(const std::filesystem::path& path, const std::string& shown_name,
+                                     Mistakes& mistakes);
+
 // A table being read: each accessor marks its key as known, and reports what is missing or of another type to
 // the mistakes it was opened with. finish() reports every key that nobody asked for, with the nearest known
-// one. Reading goes on after a mistake, so that one run finds them all.
+// one. Reading goes on after a mistake, so that one run finds them all. Strings hold no control characters
+// and are not empty. A Table keeps its Document's content alive, but not the Mistakes. Not thread-safe.
 class Table {
  public:
   ~Table();
   Table(Table&&) noexcept;
 
-  std::string required_string(std::string_view key);
+  std::string required_string(std::string_view key);  // "" after a mistake
   std::optional<std::string> optional_string(std::string_view key);
+  std::string required_text(std::string_view key);  // a string that may hold line ends
   std::optional<std::int64_t> optional_integer(std::string_view key, std::int64_t least, std::int64_t most);
   std::optional<bool> optional_boolean(std::string_view key);
   // A string that is one of `allowed`.
   std::optional<std::string> optional_choice(std::string_view key, const std::vector<std::string>& allowed);
+  // A number of bytes, 1 to `most`: an integer, or a string such as "5 GiB" or "500 MB".
+  std::optional<std::uint64_t> optional_size(std::string_view key, std::uint64_t most);
   // A civil date written as a TOML local date, as "YYYY-MM-DD".
   std::optional<std::string> optional_date(std::string_view key);
+  // The elements in order; one that is not a good string is reported and stands as "". Empty when there is no
+  // such key.
   std::vector<std::string> strings(std::string_view key);
+  // The same, and a mistake unless there are `least` to `most` of them, all different.
+  std::vector<std::string> distinct_strings(std::string_view key, std::size_t least, std::size_t most);
   std::optional<Table> optional_table(std::string_view key);
-  std::vector<Table> tables(std::string_view key);  // an array of tables
+  // An array of tables; an element that is not one is reported and stands as a table that is not valid().
+  std::vector<Table> tables(std::string_view key);
+
+  bool has(std::string_view key) const;
+  // False for what stands in for a file that does not parse or a value that is no table: its accessors answer
+  // nothing and report nothing.
+  bool valid() const;
 
   // Reports a mistake at the value of `key`, or at the table's beginning when it has no such key.
   void mistake(std::string_view key, std::string message);
@@ -58,8 +80,8 @@ class Table {
   std::unique_ptr<State> state_;
 };
 
-// A whole file. Parse errors and unreadable files are mistakes too; root() of such a file is an empty table
-// whose accessors report nothing further.
+// A whole file. Parse errors and unreadable files are mistakes too; root() of such a file is a table that is
+// not valid().
 class Document {
  public:
   static Document read(const std::filesystem::path& path, std::string shown_name, Mistakes& mistakes);

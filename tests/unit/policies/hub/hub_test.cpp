@@ -1,0 +1,108 @@
+#include "policies/hub/hub.h"
+
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace chancery::hub {
+namespace {
+
+using Texts = std::vector<std::string>;
+
+Texts mistakes_in(const std::string& text) {
+  toml::Mistakes mistakes;
+  toml::Document document = toml::Document::parse(text, "c.toml", mistakes);
+  read_hub(document.root(), "/etc/chancery");
+  toml::sort_mistakes(mistakes);
+  Texts all;
+  for (const toml::Mistake& mistake : mistakes) {
+    all.push_back(mistake.text());
+  }
+  return all;
+}
+
+const std::string kLeast = "origin = \"hub.example/log\"\nname = \"Moorvale Exchange\"\n";
+
+Hub read(const std::string& text) {
+  toml::Mistakes mistakes;
+  toml::Document document = toml::Document::parse(text, "c.toml", mistakes);
+  const Hub hub = read_hub(document.root(), "/etc/chancery");
+  EXPECT_TRUE(mistakes.empty());
+  return hub;
+}
+
+TEST(Hub, HasAnAppliancesDefaults) {
+  const Hub hub = read(kLeast);
+  EXPECT_EQ(hub.origin, "hub.example/log");
+  EXPECT_EQ(hub.timezone, "Europe/London");
+  EXPECT_EQ(hub.listen_port, 2222);
+  EXPECT_EQ(hub.temporary_suffixes, (Texts{".filepart", ".part", ".partial", ".tmp"}));
+  EXPECT_EQ(hub.limits.login_seconds, 30U);
+  EXPECT_EQ(hub.objects, "/var/lib/chancery/objects");
+  EXPECT_EQ(hub.policies, "/var/lib/chancery/policies");
+  EXPECT_EQ(hub.host_key, "/etc/chancery/host_key");
+  EXPECT_EQ(hub.ledger, "/var/lib/chancery-ledger");
+  EXPECT_EQ(hub.ledger_keys, "/var/lib/chancery-ledger/keys");
+  EXPECT_EQ(hub.ledger_socket, "/run/chancery-ledger/socket");
+}
+
+TEST(Hub, TakesWhatItIsGiven) {
+  const Hub hub = read(kLeast +
+                       "timezone = \"Europe/Paris\"\nio_threads = 3\ntemporary_suffixes = [\".up\"]\n"
+                       "[listen]\naddress = \"::\"\nport = 0\n[limits]\nattempts = 2\nidle_seconds = 10\n"
+                       "[paths]\nobjects = \"var/objects\"\nledger = \"/srv/ledger\"\n");
+  EXPECT_EQ(hub.timezone, "Europe/Paris");
+  EXPECT_EQ(hub.io_threads, 3U);
+  EXPECT_EQ(hub.temporary_suffixes, Texts{".up"});
+  EXPECT_EQ(hub.listen_address, "::");
+  EXPECT_EQ(hub.listen_port, 0);
+  EXPECT_EQ(hub.limits.attempts, 2U);
+  EXPECT_EQ(hub.limits.idle_seconds, 10U);
+  EXPECT_EQ(hub.objects, "/etc/chancery/var/objects");
+  EXPECT_EQ(hub.ledger, "/srv/ledger");
+}
+
+struct Case {
+  std::string line;  // follows kLeast as line 3
+  std::string mistake;
+};
+
+TEST(Hub, PlacesEveryMistake) {
+  const std::vector<Case> cases{
+      {"timezone = \"Europe/Londn\"",
+       "c.toml:3:12: \"Europe/Londn\" is not in the tz database: expected a name such as Europe/London"},
+      {"timezone = \"GMT+3\"",
+       "c.toml:3:12: \"GMT+3\" is not in the tz database: expected a name such as Europe/London"},
+      {"io_threads = -1", "c.toml:3:14: \"io_threads\" is -1: expected an integer from 0 to 256"},
+      {"temporary_suffixes = [\".ok\", \"part\"]",
+       "c.toml:3:30: \"part\" is not a suffix: expected a dot and 1 to 31 of A-Z a-z 0-9 _ -"},
+      {"[listen]\nadress = \"::1\"", "c.toml:4:1: unknown key \"adress\"; did you mean \"address\"?"},
+      {"[listen]\naddress = \"localhost\"",
+       "c.toml:4:11: \"localhost\" is not an address: expected an IPv4 or IPv6 address, not a name"},
+      {"[listen]\nport = 65536", "c.toml:4:8: \"port\" is 65536: expected an integer from 0 to 65535"},
+      {"[limits]\nattempts = 0", "c.toml:4:12: \"attempts\" is 0: expected an integer from 1 to 100"},
+      {"[limits]\nlogin_second = 3",
+       "c.toml:4:1: unknown key \"login_second\"; did you mean \"login_seconds\"?"},
+      {"[paths]\npolicies = \"/var/lib/chancery/objects\"",
+       "c.toml:4:12: \"policies\" is the same path as \"objects\": expected another"},
+      {"[paths]\nledger_socket = \"/" + std::string(107, 's') + "\"",
+       "c.toml:4:17: the socket's path is 108 bytes long: expected at most 107, which is the system's limit"},
+      {"[path]\nledger = \"x\"", "c.toml:3:2: unknown key \"path\"; did you mean \"paths\"?"},
+  };
+  for (const Case& one : cases) {
+    EXPECT_EQ(mistakes_in(kLeast + one.line + "\n"), Texts{one.mistake}) << one.line;
+  }
+}
+
+TEST(Hub, RefusesOriginsThatACheckpointCannotHold) {
+  for (const std::string origin :
+       {"https://hub.example/log", "hub example", "hub+log", "/log", "h\u00fcb.example"}) {
+    const Texts found = mistakes_in("origin = \"" + origin + "\"\nname = \"n\"\n");
+    ASSERT_EQ(found.size(), 1U) << origin;
+    EXPECT_TRUE(found[0].starts_with("c.toml:1:10: ")) << found[0];
+  }
+}
+
+}  // namespace
+}  // namespace chancery::hub
