@@ -33,4 +33,8 @@ int run(Arguments arguments);
 // `--help` and `--version` of the program itself, and `chancery help COMMAND`.
 int help(Arguments arguments);
 
+int keygen(Arguments arguments);
+int seal(Arguments arguments);
+int open(Arguments arguments);
+
 }  // namespace chancery::cli

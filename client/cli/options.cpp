@@ -28,10 +28,19 @@ std::optional<cxxopts::ParseResult> parse(cxxopts::Options& options, Arguments a
     throw std::invalid_argument(mistake + ". See `" + arguments[0] + " --help`.");
   }
   if (parsed->count("help") != 0) {
-    std::cout << options.help() << "\nExample:\n  " << example << "\n";
+    std::cout << options.help({""}) << "\nExample:\n  " << example << "\n";
     return std::nullopt;
   }
   return parsed;
+}
+
+std::string value_of(const cxxopts::ParseResult& parsed, const std::string& option,
+                     const std::string& otherwise) {
+  return parsed.count(option) != 0 ? parsed[option].as<std::string>() : otherwise;
+}
+
+Words values_of(const cxxopts::ParseResult& parsed, const std::string& option) {
+  return parsed.count(option) != 0 ? parsed[option].as<Words>() : Words{};
 }
 
 }  // namespace chancery::cli

@@ -61,11 +61,14 @@ std::string group_of(std::string_view word) {
   const std::string first = words[0];
   const std::string both = words.size() > 1 ? first + " " + words[1] : first;
   std::string_view nearest;
-  std::size_t least = 4;  // further away is no help
+  std::size_t least = 8;  // further away is no help
   for (const Command& command : commands()) {
     const bool two = command.name.find(' ') != std::string_view::npos;
-    const std::size_t here = distance(two ? both : first, command.name);
-    if (here < least && here < command.name.size() / 2 + 1) {
+    const std::string_view given = two ? both : first;
+    const std::size_t changes = distance(given, command.name);
+    const std::size_t here =
+        2 * changes + (given.starts_with(command.name[0]) ? 0 : 1);  // the first letter is rarely wrong
+    if (here < least && changes < command.name.size() / 2 + 1) {
       least = here;
       nearest = command.name;
     }

@@ -58,6 +58,7 @@ TEST(Run, EveryCommandHasHelpWithAnExample) {
 TEST(Run, NoCommandIsAMistakeAndAnUnknownOneSuggestsTheNearest) {
   EXPECT_NE(complaint({}).find("`chancery --help` lists them all"), std::string::npos);
   EXPECT_NE(complaint({"hlep"}).find("Did you mean `chancery help`?"), std::string::npos);
+  EXPECT_NE(complaint({"help", ""}).find("`chancery --help` lists them all"), std::string::npos);
   EXPECT_NE(complaint({"xylophone"}).find("`chancery --help` lists them all"), std::string::npos);
   EXPECT_NE(complaint({"help", "hepl"}).find("Did you mean `chancery help`?"), std::string::npos);
 }
