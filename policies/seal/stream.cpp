@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <cstring>
 #include <deque>
 #include <exception>
 #include <mutex>
@@ -235,9 +236,7 @@ void Stream::update(std::span<const std::uint8_t> bytes) {
       batch->chunks = 1;
     }
     const std::size_t size = std::min(bytes.size(), unit - batch->last_filled);
-    std::ranges::copy(bytes.first(size),
-                      batch->bytes.begin() +
-                          static_cast<std::ptrdiff_t>((batch->chunks - 1) * kStride + batch->last_filled));
+    std::memcpy(&batch->bytes[(batch->chunks - 1) * kStride + batch->last_filled], bytes.data(), size);
     batch->last_filled += size;
     bytes = bytes.subspan(size);
   }
