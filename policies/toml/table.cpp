@@ -83,6 +83,10 @@ std::size_t distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
+std::string element(std::string_view key, std::size_t index) {
+  return "element " + std::to_string(index + 1) + " of " + in_quotes(key);
+}
+
 std::string join(const std::vector<std::string>& words, std::string_view last) {
   std::string text;
   for (std::size_t i = 0; i < words.size(); ++i) {
@@ -323,8 +327,7 @@ std::vector<std::string> Table::strings(std::string_view key) {
     return texts;
   }
   for (std::size_t i = 0; i < array->size(); ++i) {
-    const std::string what = "element " + std::to_string(i + 1) + " of " + in_quotes(key);
-    texts.push_back(state_->read_string(*array->get(i), what, false).value_or(""));
+    texts.push_back(state_->read_string(*array->get(i), element(key, i), false).value_or(""));
   }
   return texts;
 }
@@ -342,8 +345,11 @@ std::vector<std::string> Table::distinct_strings(std::string_view key, std::size
   }
   for (std::size_t i = 0; i < texts.size(); ++i) {
     const auto here = texts.begin() + static_cast<std::ptrdiff_t>(i);
-    if (!texts[i].empty() && std::find(texts.begin(), here, texts[i]) != here) {
-      mistake(key, i, in_quotes(texts[i]) + " stands twice in " + in_quotes(key) + ": expected it once");
+    const auto first = std::find(texts.begin(), here, texts[i]);
+    if (!texts[i].empty() && first != here) {  // without the text, which may be a secret in a wrong place
+      mistake(key, i,
+              element(key, i) + " repeats element " + std::to_string(first - texts.begin() + 1) +
+                  ": expected it once");
     }
   }
   return texts;
@@ -372,9 +378,7 @@ std::vector<Table> Table::tables(std::string_view key) {
   for (std::size_t i = 0; i < array->size(); ++i) {
     const ::toml::node& node = *array->get(i);
     if (!node.is_table()) {
-      mistake(key, i,
-              "element " + std::to_string(i + 1) + " of " + in_quotes(key) + " is " +
-                  std::string(kind_of(node)) + ": expected " + expected);
+      mistake(key, i, element(key, i) + " is " + std::string(kind_of(node)) + ": expected " + expected);
     }
     inner.push_back(Table(state_->inner(node)));
   }

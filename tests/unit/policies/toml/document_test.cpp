@@ -104,7 +104,7 @@ TEST(Document, ReportsAMissingKeyAtTheTablesBeginning) {
 
 TEST(Document, ReportsElementsOfArraysWhereTheyStand) {
   EXPECT_EQ(read_everything("name = \"n\"\npurpose = \"p\"\nlist = [\"a\",\n  \"a\",\n  4]\n"),
-            (Texts{"f.toml:4:3: \"a\" stands twice in \"list\": expected it once",
+            (Texts{"f.toml:4:3: element 2 of \"list\" repeats element 1: expected it once",
                    "f.toml:5:3: element 3 of \"list\" is an integer: expected a string"}));
   EXPECT_EQ(read_everything("name = \"n\"\npurpose = \"p\"\nlist = []\n"),
             Texts{"f.toml:3:8: \"list\" has 0 elements: expected 1 to 3"});
