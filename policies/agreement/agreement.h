@@ -43,13 +43,22 @@ struct Agency {
 
 // The information sharing agreement that routes stand under.
 struct Agreement {
-  std::string reference;  // [A-Za-z0-9.-]{1,64}, also the file's name
+  std::string reference;  // [A-Za-z0-9][A-Za-z0-9.-]{0,63}, also the file's name
   std::string title;
   std::vector<std::string> parties;  // agency ids
   std::string purpose;
   std::optional<std::string> effective_from;  // civil dates in the hub's timezone, inclusive
   std::optional<std::string> effective_to;
 };
+
+// Whether this may be the id of an agency or a route: [a-z0-9-]{2,32}.
+[[nodiscard]] bool is_id(std::string_view text);
+
+// Whether this may be the reference of an agreement.
+[[nodiscard]] bool is_reference(std::string_view text);
+
+// The key `id`, which must be one and the same as the file's name without `.toml`; "" after a mistake.
+std::string read_id(toml::Table& table, std::string_view file_stem);
 
 // Reads one file's table. Mistakes are reported to the document's list; the result is usable only without
 // any.
