@@ -45,8 +45,9 @@ struct Upload {
 // Deny by default. Pure.
 [[nodiscard]] Decision decide(const Policy& policy, const Upload& upload);
 
-// Names: 1 to 200 bytes of UTF-8 in NFC, not "." or "..", no "/", no control, bidirectional or zero-width
-// characters. Returns a sentence, or nullopt for a good name.
+// Names: 1 to 200 bytes of UTF-8 in NFC, not "." or "..", no slash or backslash or what looks like them, no
+// white space at either end, no control, bidirectional, zero-width or unassigned characters (docs/policy.md,
+// "Names"). Returns a sentence that does not repeat the name, or nullopt for a good one.
 [[nodiscard]] std::optional<std::string> name_mistake(std::string_view name);
 
 // Routes an agency sends on or receives from, whatever their state, in byte order of their ids.

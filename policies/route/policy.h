@@ -52,12 +52,13 @@ struct Policy {
 };
 
 // Loads agencies/*.toml, agreements/*.toml, routes/*.toml below `directory`, checks them together, and
-// reports every mistake; nullopt if there is any. `timezone` must be in the system's tz database.
+// reports every mistake, by file, line and column; nullopt if there is any. `timezone` must be in the tz
+// database.
 std::optional<Policy> load_policy(const std::filesystem::path& directory, std::string timezone,
                                   toml::Mistakes& mistakes);
 
 // Keeps an activated policy whole below `policies`/HASH/ (written, synced, renamed into place; nothing is
-// done if it is there). Throws std::filesystem::filesystem_error or std::system_error.
+// done if it is there). One caller at a time. Throws std::filesystem::filesystem_error or std::system_error.
 void keep_policy(const Policy& policy, const std::filesystem::path& policies);
 
 }  // namespace chancery::route

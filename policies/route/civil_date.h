@@ -1,0 +1,16 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+// Calendar days as people in a place count them. Thread-safe.
+namespace chancery::route {
+
+// Whether the tz database has this name ("Europe/London").
+[[nodiscard]] bool is_timezone(const std::string& name);
+
+// The day in `timezone` at a moment, seconds since 1970 UTC, as "YYYY-MM-DD". Throws std::invalid_argument
+// for an unknown timezone.
+std::string civil_date(const std::string& timezone, std::int64_t seconds);
+
+}  // namespace chancery::route
