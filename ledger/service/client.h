@@ -35,6 +35,8 @@ struct Appended {
   std::vector<std::uint64_t> seqs;
   std::vector<entry::Micros> times;  // the entries' times, in the same order
   std::string reason;
+  bool try_again =
+      false;  // refused only for now (the service is busy or its disk full): the same batch may pass later
 };
 
 struct Head {
@@ -77,7 +79,9 @@ class Client {
   // one if there is one).
   std::vector<StoredEntry> entries(std::uint64_t from, std::uint32_t count, bool with_openings);
   std::optional<std::uint64_t> find(const entry::EventId& id);
+  // Proofs for a tree of `size` entries, which must not be larger than the ledger.
   std::vector<merkle::Hash> inclusion(std::uint64_t seq, std::uint64_t size);
+  std::vector<merkle::Hash> consistency(std::uint64_t old_size, std::uint64_t size);
   std::optional<std::string> checkpoint();  // the newest signed note, if there is one yet
 
  private:

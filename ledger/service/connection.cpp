@@ -1,0 +1,230 @@
+#include "ledger/service/connection.h"
+
+#include <algorithm>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
+
+#include "ledger/service/journal.h"
+
+namespace chancery::service {
+namespace {
+
+constexpr std::size_t kMaxUnanswered = 4096;               // requests of one connection
+constexpr std::size_t kMaxUnsent = std::size_t{16} << 20;  // bytes of replies
+
+// Who may ask what, in the order of Question: a row for each verb, a column for each Role.
+struct Right {
+  const char* verb;
+  bool hub, administrator, reader;
+};
+constexpr Right kRights[] = {
+    {"hello", false, false, false},  // once, before everything else
+    {"append", true, true, false},    {"head", true, true, true},      {"entries", true, true, true},
+    {"find", true, true, true},       {"inclusion", true, true, true}, {"consistency", true, true, true},
+    {"checkpoint", true, true, true},
+};
+static_assert(std::size(kRights) == std::variant_size_v<Question>);
+
+bool may(Role role, std::size_t verb) {
+  const Right& right = kRights[verb];
+  switch (role) {
+    case Role::hub:
+      return right.hub;
+    case Role::administrator:
+      return right.administrator;
+    case Role::reader:
+      return right.reader;
+  }
+  return false;
+}
+
+Appended appended_of(log::Appended&& from) {
+  Appended to;
+  to.outcome = from.outcome == log::Outcome::durable   ? Outcome::durable
+               : from.outcome == log::Outcome::unknown ? Outcome::unknown
+                                                       : Outcome::refused;
+  to.try_again = from.outcome == log::Outcome::busy;
+  to.seqs = std::move(from.seqs);
+  to.times = std::move(from.times);
+  to.reason = std::move(from.reason);
+  return to;
+}
+
+}  // namespace
+
+Connection::Connection(Hall& hall, Socket socket, uid_t peer)
+    : hall_(hall), socket_(std::move(socket)), hello_timer_(hall.io), peer_(peer) {}
+
+void Connection::start(std::chrono::milliseconds hello_within) {
+  hello_timer_.expires_after(hello_within);
+  hello_timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+    if (!error && !self->role_) self->end("said no hello in time");
+  });
+  read_prefix();
+}
+
+void Connection::finish() {
+  finishing_ = true;
+  if (idle()) end(nullptr);
+}
+
+void Connection::end(const char* why) {
+  if (ended_) return;
+  ended_ = true;
+  if (why != nullptr) {
+    say(Priority::notice, "a connection of uid " + std::to_string(peer_) + " is ended: it " + why);
+  }
+  boost::system::error_code ignored;
+  hello_timer_.cancel();
+  socket_.close(ignored);
+  hall_.gone(this);
+}
+
+void Connection::read_prefix() {
+  if (reading_ || ended_ || finishing_ || greeting_) return;
+  if (unanswered_ >= kMaxUnanswered || sending_.size() + waiting_.size() > kMaxUnsent) return;
+  reading_ = true;
+  asio::async_read(socket_, asio::buffer(prefix_),
+                   [self = shared_from_this()](const boost::system::error_code& error, std::size_t) {
+                     if (error) return self->end(nullptr);
+                     const auto length = frame_length(self->prefix_);
+                     if (!length) return self->end("sent a frame of impossible length");
+                     if (!self->role_ && *length > 64) return self->end("sent something else before hello");
+                     self->read_body(*length);
+                   });
+}
+
+void Connection::read_body(std::size_t length) {
+  body_.resize(length);
+  asio::async_read(socket_, asio::buffer(body_),
+                   [self = shared_from_this()](const boost::system::error_code& error, std::size_t) {
+                     if (error) return self->end(nullptr);
+                     self->reading_ = false;
+                     auto request = parse_request(self->body_);
+                     if (!request) return self->end("sent a malformed frame");
+                     self->serve(*std::move(request));
+                     self->go_on();
+                   });
+}
+
+// Reads on when there is room, and closes when all is done after finish().
+void Connection::go_on() {
+  if (ended_) return;
+  if (body_.capacity() > (std::size_t{1} << 20)) body_ = {};
+  if (finishing_ && idle()) return end(nullptr);
+  read_prefix();
+}
+
+void Connection::serve(Request request) {
+  if (ended_ || finishing_) return;
+  ++unanswered_;
+  const bool hello = std::holds_alternative<Hello>(request.question);
+  if (hello == role_.has_value()) return end(hello ? "said hello twice" : "said something else before hello");
+  if (!hello && !may(*role_, request.question.index())) {
+    return refuse(request.id, std::string("this role may not ask ") + kRights[request.question.index()].verb);
+  }
+  try {
+    std::visit([&](auto& question) { answer(request.id, question); }, request.question);
+  } catch (const std::exception& error) {  // a damaged row: the ledger's, not the peer's fault
+    say(Priority::error, error.what());
+    refuse(request.id, error.what());
+  }
+}
+
+Head Connection::head() const {
+  const log::Head now = hall_.log.head();
+  return {now.size, now.root, hall_.log.origin(), now.writable, now.reason};
+}
+
+void Connection::answer(std::uint64_t id, const Hello& hello) {
+  if (!hall_.admits(hello.role, peer_)) {
+    say(Priority::warning, "uid " + std::to_string(peer_) + " asked for a role that is not its own");
+    finishing_ = true;
+    return refuse(id, "uid " + std::to_string(peer_) + " may not take this role");
+  }
+  role_ = hello.role;
+  greeting_ = true;
+  hello_timer_.cancel();
+  hall_.takes_role(hello.role, shared_from_this());
+  // What the connection before it had queued is answered first, so that the head counts all of it.
+  hall_.log.when_drained([self = shared_from_this(), id] {
+    asio::post(self->hall_.io, [self, id] {
+      self->greeting_ = false;
+      self->reply(id, self->head());
+      self->go_on();
+    });
+  });
+}
+
+void Connection::answer(std::uint64_t id, Append& append) {
+  const auto author = *role_ == Role::hub ? entry::Author::hub : entry::Author::administrator;
+  hall_.log.submit(author, std::move(append.batch), [self = shared_from_this(), id](log::Appended appended) {
+    asio::post(self->hall_.io, [self, id, answer = appended_of(std::move(appended))]() mutable {
+      self->reply(id, std::move(answer));
+      self->go_on();
+    });
+  });
+}
+
+void Connection::answer(std::uint64_t id, const GetHead&) { reply(id, head()); }
+
+void Connection::answer(std::uint64_t id, const GetEntries& range) {
+  if (range.with_openings && *role_ == Role::reader)
+    return refuse(id, "openings are for hub and administrator only");
+  EntriesReply found;
+  for (log::StoredEntry& one : hall_.log.entries(range.from, range.count, range.with_openings)) {
+    StoredEntry& entry = found.entries.emplace_back(StoredEntry{std::move(one.text), {}});
+    for (opening::FieldOpening& opening : one.openings) {
+      entry.openings.emplace_back(std::move(opening.field), std::move(opening.opening));
+    }
+  }
+  reply(id, std::move(found));
+}
+
+void Connection::answer(std::uint64_t id, const Find& find) {
+  reply(id, FoundReply{hall_.log.find(find.id)});
+}
+
+void Connection::answer(std::uint64_t id, const GetInclusion& proof) {
+  auto hashes = hall_.log.inclusion(proof.seq, proof.size);
+  if (!hashes) return refuse(id, "the ledger has no such tree");
+  reply(id, ProofReply{*std::move(hashes)});
+}
+
+void Connection::answer(std::uint64_t id, const GetConsistency& proof) {
+  auto hashes = hall_.log.consistency(proof.old_size, proof.size);
+  if (!hashes) return refuse(id, "the ledger has no such trees");
+  reply(id, ProofReply{*std::move(hashes)});
+}
+
+void Connection::answer(std::uint64_t id, const GetCheckpoint&) {
+  reply(id, CheckpointReply{hall_.log.checkpoint()});
+}
+
+void Connection::reply(std::uint64_t id, Answer answer) {
+  if (ended_) return;
+  --unanswered_;
+  try {
+    waiting_ += encode(Reply{id, std::move(answer)});
+  } catch (const std::length_error&) {
+    waiting_ += encode(Reply{id, Refusal{"the answer would be longer than a frame"}});
+  }
+  send();
+}
+
+void Connection::send() {
+  if (!sending_.empty() || waiting_.empty() || ended_) return;
+  sending_.swap(waiting_);
+  asio::async_write(socket_, asio::buffer(sending_),
+                    [self = shared_from_this()](const boost::system::error_code& error, std::size_t) {
+                      if (error) return self->end(nullptr);
+                      self->sending_.clear();
+                      self->send();
+                      self->go_on();
+                    });
+}
+
+}  // namespace chancery::service

@@ -1,0 +1,323 @@
+#include "ledger/service/frame.h"
+
+#include <algorithm>
+#include <map>
+#include <stdexcept>
+#include <type_traits>
+
+namespace chancery::service {
+namespace {
+
+constexpr std::size_t kMaxFields = 64;     // of one event, of each kind
+constexpr std::size_t kMaxProof = 128;     // hashes
+constexpr std::size_t kEnough = 1U << 20;  // longest single text
+
+class Output {
+ public:
+  Output() : bytes_(kPrefixBytes, '\0') {}
+
+  template <typename T>
+  requires std::is_unsigned_v<T>
+  void number(T value) {
+    for (int shift = static_cast<int>(sizeof(T)) * 8 - 8; shift >= 0; shift -= 8) {
+      bytes_.push_back(static_cast<char>(static_cast<std::uint64_t>(value) >> shift));
+    }
+  }
+  template <typename Array>
+  void raw(const Array& bytes) {
+    bytes_.append(bytes.begin(), bytes.end());
+  }
+  void text(std::string_view value) {
+    number(static_cast<std::uint32_t>(value.size()));
+    bytes_.append(value);
+  }
+  void flag(bool value) { number(static_cast<std::uint8_t>(value ? 1 : 0)); }
+  void count(std::size_t value) { number(static_cast<std::uint16_t>(value)); }
+
+  std::string finish() {
+    const std::size_t length = bytes_.size() - kPrefixBytes;
+    if (length > kMaxFrame) throw std::length_error("a frame would be longer than 16 MiB");
+    for (std::size_t i = 0; i < kPrefixBytes; ++i) {
+      bytes_[i] = static_cast<char>(length >> (24 - 8 * i));
+    }
+    return std::move(bytes_);
+  }
+
+ private:
+  std::string bytes_;
+};
+
+// Takes values off the front; after the first that is not there or not allowed everything is empty and ok()
+// false.
+class Input {
+ public:
+  explicit Input(std::span<const std::uint8_t> bytes) : rest_(bytes) {}
+
+  bool ok() const { return ok_; }
+  bool complete() const { return ok_ && rest_.empty(); }
+  void fail() {
+    ok_ = false;
+    rest_ = {};
+  }
+
+  std::span<const std::uint8_t> take(std::size_t count) {
+    if (count > rest_.size()) {
+      fail();
+      return {};
+    }
+    const auto taken = rest_.first(count);
+    rest_ = rest_.subspan(count);
+    return taken;
+  }
+  template <typename T>
+  T number() {
+    std::uint64_t value = 0;
+    for (const std::uint8_t byte : take(sizeof(T))) value = value << 8 | byte;
+    return static_cast<T>(value);
+  }
+  template <typename Array>
+  Array raw() {
+    Array array{};
+    const auto taken = take(array.size());
+    std::ranges::copy(taken, array.begin());
+    return array;
+  }
+  std::string text(std::size_t most = kEnough) {
+    const auto length = number<std::uint32_t>();
+    if (length > most) fail();
+    const auto taken = ok_ ? take(length) : std::span<const std::uint8_t>{};
+    return {taken.begin(), taken.end()};
+  }
+  bool flag() {
+    const auto value = number<std::uint8_t>();
+    if (value > 1) fail();
+    return value == 1;
+  }
+  std::size_t count(std::size_t most) {
+    const auto value = number<std::uint16_t>();
+    if (value > most) fail();
+    return ok_ ? value : 0;
+  }
+
+ private:
+  std::span<const std::uint8_t> rest_;
+  bool ok_ = true;
+};
+
+void put(Output& out, const std::map<std::string, std::string>& fields) {
+  out.count(fields.size());
+  for (const auto& [key, value] : fields) {
+    out.text(key);
+    out.text(value);
+  }
+}
+
+std::map<std::string, std::string> get_fields(Input& in) {
+  std::map<std::string, std::string> fields;
+  for (std::size_t left = in.count(kMaxFields); left > 0 && in.ok(); --left) {
+    std::string key = in.text(255);
+    if (!fields.empty() && key <= fields.rbegin()->first) in.fail();
+    fields.emplace_hint(fields.end(), std::move(key), in.text());
+  }
+  return fields;
+}
+
+void put(Output& out, const Hello& hello) { out.number(static_cast<std::uint8_t>(hello.role)); }
+void put(Output& out, const Append& append) {
+  out.count(append.batch.size());
+  for (const entry::Event& event : append.batch) {
+    out.raw(event.id);
+    out.text(event.name);
+    put(out, event.plain);
+    put(out, event.committed);
+  }
+}
+void put(Output&, const GetHead&) {}
+void put(Output& out, const GetEntries& range) {
+  out.number(range.from);
+  out.number(range.count);
+  out.flag(range.with_openings);
+}
+void put(Output& out, const Find& find) { out.raw(find.id); }
+void put(Output& out, const GetInclusion& proof) {
+  out.number(proof.seq);
+  out.number(proof.size);
+}
+void put(Output& out, const GetConsistency& proof) {
+  out.number(proof.old_size);
+  out.number(proof.size);
+}
+void put(Output&, const GetCheckpoint&) {}
+
+void get(Input& in, Hello& hello) {
+  const auto role = in.number<std::uint8_t>();
+  if (role > static_cast<std::uint8_t>(Role::reader)) in.fail();
+  hello.role = static_cast<Role>(role);
+}
+void get(Input& in, Append& append) {
+  const std::size_t events = in.count(kMaxBatch);
+  if (events == 0) in.fail();
+  for (std::size_t i = 0; i < events && in.ok(); ++i) {
+    entry::Event& event = append.batch.emplace_back();
+    event.id = in.raw<entry::EventId>();
+    event.name = in.text(255);
+    event.plain = get_fields(in);
+    event.committed = get_fields(in);
+  }
+}
+void get(Input&, GetHead&) {}
+void get(Input& in, GetEntries& range) {
+  range.from = in.number<std::uint64_t>();
+  range.count = in.number<std::uint32_t>();
+  range.with_openings = in.flag();
+}
+void get(Input& in, Find& find) { find.id = in.raw<entry::EventId>(); }
+void get(Input& in, GetInclusion& proof) {
+  proof.seq = in.number<std::uint64_t>();
+  proof.size = in.number<std::uint64_t>();
+}
+void get(Input& in, GetConsistency& proof) {
+  proof.old_size = in.number<std::uint64_t>();
+  proof.size = in.number<std::uint64_t>();
+}
+void get(Input&, GetCheckpoint&) {}
+
+void put(Output& out, const Refusal& refusal) { out.text(refusal.reason); }
+void put(Output& out, const Appended& appended) {
+  out.number(static_cast<std::uint8_t>(appended.outcome));
+  out.count(appended.seqs.size());
+  for (std::size_t i = 0; i < appended.seqs.size(); ++i) {
+    out.number(appended.seqs[i]);
+    out.number(static_cast<std::uint64_t>(appended.times[i]));
+  }
+  out.text(appended.reason);
+  out.flag(appended.try_again);
+}
+void put(Output& out, const Head& head) {
+  out.number(head.size);
+  out.raw(head.root);
+  out.text(head.origin);
+  out.flag(head.writable);
+  out.text(head.reason);
+}
+void put(Output& out, const EntriesReply& reply) {
+  out.count(reply.entries.size());
+  for (const StoredEntry& one : reply.entries) {
+    out.text(one.text);
+    out.count(one.openings.size());
+    for (const auto& [field, opening] : one.openings) {
+      out.text(field);
+      out.raw(opening.salt);
+      out.text(opening.value);
+    }
+  }
+}
+void put(Output& out, const FoundReply& reply) {
+  out.flag(reply.seq.has_value());
+  if (reply.seq) out.number(*reply.seq);
+}
+void put(Output& out, const ProofReply& reply) {
+  out.count(reply.hashes.size());
+  for (const merkle::Hash& hash : reply.hashes) out.raw(hash);
+}
+void put(Output& out, const CheckpointReply& reply) {
+  out.flag(reply.note.has_value());
+  if (reply.note) out.text(*reply.note);
+}
+
+void get(Input& in, Refusal& refusal) { refusal.reason = in.text(); }
+void get(Input& in, Appended& appended) {
+  const auto outcome = in.number<std::uint8_t>();
+  if (outcome > static_cast<std::uint8_t>(Outcome::unknown)) in.fail();
+  appended.outcome = static_cast<Outcome>(outcome);
+  for (std::size_t left = in.count(kMaxBatch); left > 0 && in.ok(); --left) {
+    appended.seqs.push_back(in.number<std::uint64_t>());
+    appended.times.push_back(static_cast<entry::Micros>(in.number<std::uint64_t>()));
+  }
+  appended.reason = in.text();
+  appended.try_again = in.flag();
+}
+void get(Input& in, Head& head) {
+  head.size = in.number<std::uint64_t>();
+  head.root = in.raw<merkle::Hash>();
+  head.origin = in.text();
+  head.writable = in.flag();
+  head.reason = in.text();
+}
+void get(Input& in, EntriesReply& reply) {
+  for (std::size_t left = in.count(kMaxBatch); left > 0 && in.ok(); --left) {
+    StoredEntry& one = reply.entries.emplace_back();
+    one.text = in.text();
+    for (std::size_t openings = in.count(kMaxFields); openings > 0 && in.ok(); --openings) {
+      auto& [field, opening] = one.openings.emplace_back();
+      field = in.text(255);
+      opening.salt = in.raw<opening::Salt>();
+      opening.value = in.text();
+    }
+  }
+}
+void get(Input& in, FoundReply& reply) {
+  if (in.flag()) reply.seq = in.number<std::uint64_t>();
+}
+void get(Input& in, ProofReply& reply) {
+  for (std::size_t left = in.count(kMaxProof); left > 0 && in.ok(); --left) {
+    reply.hashes.push_back(in.raw<merkle::Hash>());
+  }
+}
+void get(Input& in, CheckpointReply& reply) {
+  if (in.flag()) reply.note = in.text();
+}
+
+// kind, id, then the alternative's own fields.
+template <typename Variant>
+std::string encode_frame(std::uint64_t id, const Variant& variant) {
+  Output out;
+  out.number(static_cast<std::uint8_t>(variant.index()));
+  out.number(id);
+  std::visit([&](const auto& value) { put(out, value); }, variant);
+  return out.finish();
+}
+
+template <typename Variant, std::size_t kIndex = 0>
+void get_alternative(Input& in, std::size_t index, Variant& variant) {
+  if constexpr (kIndex == std::variant_size_v<Variant>) {
+    in.fail();
+  } else if (index == kIndex) {
+    get(in, variant.template emplace<kIndex>());
+  } else {
+    get_alternative<Variant, kIndex + 1>(in, index, variant);
+  }
+}
+
+template <typename Variant>
+bool parse_frame(std::span<const std::uint8_t> bytes, std::uint64_t& id, Variant& variant) {
+  if (bytes.size() > kMaxFrame) return false;
+  Input in(bytes);
+  const auto kind = in.number<std::uint8_t>();
+  id = in.number<std::uint64_t>();
+  if (in.ok()) get_alternative(in, kind, variant);
+  return in.complete();
+}
+
+}  // namespace
+
+std::string encode(const Request& request) { return encode_frame(request.id, request.question); }
+std::string encode(const Reply& reply) { return encode_frame(reply.id, reply.answer); }
+
+std::optional<Request> parse_request(std::span<const std::uint8_t> bytes) {
+  Request request;
+  return parse_frame(bytes, request.id, request.question) ? std::optional(std::move(request)) : std::nullopt;
+}
+
+std::optional<Reply> parse_reply(std::span<const std::uint8_t> bytes) {
+  Reply reply;
+  return parse_frame(bytes, reply.id, reply.answer) ? std::optional(std::move(reply)) : std::nullopt;
+}
+
+std::optional<std::size_t> frame_length(std::span<const std::uint8_t, kPrefixBytes> prefix) {
+  const std::size_t length = std::size_t{prefix[0]} << 24 | std::size_t{prefix[1]} << 16 |
+                             std::size_t{prefix[2]} << 8 | std::size_t{prefix[3]};
+  return length > 0 && length <= kMaxFrame ? std::optional(length) : std::nullopt;
+}
+
+}  // namespace chancery::service

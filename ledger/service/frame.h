@@ -1,0 +1,87 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "ledger/service/client.h"
+
+// What client and service say to each other, as values and as bytes: docs/ledger-service.md, "Frames". Pure.
+namespace chancery::service {
+
+inline constexpr std::size_t kPrefixBytes = 4;                   // u32be: how many bytes follow
+inline constexpr std::size_t kMaxFrame = std::size_t{16} << 20;  // of what follows
+inline constexpr std::size_t kMaxBatch = 1024;  // events of one append, entries of one answer
+
+struct Hello {
+  Role role = Role::reader;
+};
+struct Append {
+  std::vector<entry::Event> batch;
+};
+struct GetHead {};
+struct GetEntries {
+  std::uint64_t from = 0;
+  std::uint32_t count = 0;
+  bool with_openings = false;
+};
+struct Find {
+  entry::EventId id{};
+};
+struct GetInclusion {
+  std::uint64_t seq = 0, size = 0;
+};
+struct GetConsistency {
+  std::uint64_t old_size = 0, size = 0;
+};
+struct GetCheckpoint {};
+
+// In the order of their verbs on the wire, from 0 on.
+using Question =
+    std::variant<Hello, Append, GetHead, GetEntries, Find, GetInclusion, GetConsistency, GetCheckpoint>;
+
+struct Request {
+  std::uint64_t id = 0;  // the client's; its reply carries the same
+  Question question;
+};
+
+struct Refusal {
+  std::string reason;
+};  // to any request that is not answered otherwise
+struct FoundReply {
+  std::optional<std::uint64_t> seq;
+};
+struct EntriesReply {
+  std::vector<StoredEntry> entries;
+};
+struct ProofReply {
+  std::vector<merkle::Hash> hashes;
+};
+struct CheckpointReply {
+  std::optional<std::string> note;
+};
+
+using Answer = std::variant<Refusal, Appended, Head, EntriesReply, FoundReply, ProofReply, CheckpointReply>;
+
+struct Reply {
+  std::uint64_t id = 0;
+  Answer answer;
+};
+
+// The whole frame, its length in front. Throws std::length_error for one over kMaxFrame.
+std::string encode(const Request& request);
+std::string encode(const Reply& reply);
+
+// Reads what follows the length. nullopt for anything but what encode() can return: encode(parse(bytes))
+// gives the same bytes.
+[[nodiscard]] std::optional<Request> parse_request(std::span<const std::uint8_t> bytes);
+[[nodiscard]] std::optional<Reply> parse_reply(std::span<const std::uint8_t> bytes);
+
+// The length in a prefix; nullopt when it is 0 or over kMaxFrame.
+[[nodiscard]] std::optional<std::size_t> frame_length(std::span<const std::uint8_t, kPrefixBytes> prefix);
+
+}  // namespace chancery::service

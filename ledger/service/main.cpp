@@ -1,0 +1,85 @@
+// chancery-ledgerd: owns the ledger, and serves it over a local socket.
+#include <csignal>
+#include <cstdio>
+#include <exception>
+
+#include <cxxopts.hpp>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "ledger/service/journal.h"
+#include "ledger/service/server.h"
+
+namespace {
+
+using chancery::service::Priority;
+using chancery::service::say;
+
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+cxxopts::Options flags() {
+  cxxopts::Options options("chancery-ledgerd",
+                           "Owns the ledger: writes it, signs its checkpoints, serves it locally.\n"
+                           "\nExample: chancery-ledgerd --ledger L --keys K --socket L.sock "
+                           "--origin hub.example.org/ledger\n");
+  const std::string uid = std::to_string(::geteuid());
+  auto add = options.add_options();
+  add("ledger", "folder of the ledger", cxxopts::value<std::string>());
+  add("keys", "folder of the key files", cxxopts::value<std::string>());
+  add("socket", "path of the socket to serve", cxxopts::value<std::string>());
+  add("origin", "name of the ledger, such as hub.example.org/ledger", cxxopts::value<std::string>());
+  add("hub-uid", "user of chanceryd", cxxopts::value<uid_t>()->default_value(uid));
+  add("admin-uid", "user of the administrator", cxxopts::value<uid_t>()->default_value(uid));
+  add("h,help", "show this");
+  return options;
+}
+
+int serve(const cxxopts::ParseResult& given) {
+  chancery::log::Options options;
+  options.folder = given["ledger"].as<std::string>();
+  options.keys = given["keys"].as<std::string>();
+  options.origin = given["origin"].as<std::string>();
+  chancery::log::Log log(options);
+  const auto head = log.head();
+  if (!head.writable) say(Priority::error, "serving for reading only: " + head.reason);
+
+  chancery::service::ServerOptions place;
+  place.socket = given["socket"].as<std::string>();
+  place.hub_uid = given["hub-uid"].as<uid_t>();
+  place.admin_uid = given["admin-uid"].as<uid_t>();
+  chancery::service::Server server(log, place);
+  std::uint64_t watchdog = 0;
+  if (::sd_watchdog_enabled(0, &watchdog) > 0) {
+    server.watch(std::chrono::milliseconds(watchdog / 2000), [] { chancery::service::notify("WATCHDOG=1"); });
+  }
+  say(Priority::info, options.origin + " has " + std::to_string(head.size) + " entries; serving");
+  chancery::service::notify("READY=1");
+  server.run(true);
+  say(Priority::info, "stopped at " + std::to_string(log.head().size) + " entries");
+  return 0;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  std::signal(SIGPIPE, SIG_IGN);
+  auto options = flags();
+  try {
+    const auto given = options.parse(count, arguments);
+    if (given.count("help") > 0) return std::puts(options.help().c_str()) < 0 ? kFailed : 0;
+    for (const char* name : {"ledger", "keys", "socket", "origin"}) {
+      if (given.count(name) == 0) {
+        say(Priority::error, std::string("--") + name + " is missing; --help shows an example");
+        return kUsage;
+      }
+    }
+    return serve(given);
+  } catch (const cxxopts::exceptions::exception& error) {
+    say(Priority::error, std::string(error.what()) + "; see --help");
+    return kUsage;
+  } catch (const std::exception& error) {
+    say(Priority::error, error.what());
+    return kFailed;
+  }
+}

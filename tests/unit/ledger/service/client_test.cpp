@@ -1,0 +1,130 @@
+#include "ledger/service/client.h"
+
+#include <future>
+#include <set>
+
+#include "ledger/opening/opening.h"
+#include "tests/unit/ledger/service/fixture.h"
+
+namespace chancery::service {
+namespace {
+
+using std::chrono::seconds;
+using ClientTest = ServiceTest;
+
+TEST_F(ClientTest, appends_reads_finds_and_proves) {
+  start();
+  Client client(options_.socket, Role::hub);
+  EXPECT_EQ(client.head().size, 1U);
+  const entry::Event event = accepted("oct.csv");
+  const Appended appended = client.append({event, accepted("b")}, seconds(5));
+  ASSERT_EQ(appended.outcome, Outcome::durable) << appended.reason;
+  EXPECT_EQ(appended.seqs, (std::vector<std::uint64_t>{1, 2}));
+  const Head head = client.head();
+  EXPECT_EQ(head.size, 3U);
+  EXPECT_EQ(head.origin, "hub.example.org/ledger");
+  EXPECT_EQ(client.find(event.id), 1U);
+  EXPECT_EQ(client.find(entry::random_id()), std::nullopt);
+
+  const auto entries = client.entries(1, 10, true);
+  ASSERT_EQ(entries.size(), 2U);
+  const auto entry = std::get<entry::Entry>(entry::parse(entries[0].text));
+  EXPECT_EQ(entry.time, appended.times[0]);
+  ASSERT_EQ(entries[0].openings.size(), event.committed.size());
+  for (const auto& [field, opening] : entries[0].openings) {
+    EXPECT_EQ(opening.value, event.committed.at(field));
+    EXPECT_TRUE(opening::opens(opening, entry.commitments.at(field), head.origin, event.id, field));
+  }
+  EXPECT_TRUE(client.entries(3, 10, true).empty());
+  EXPECT_TRUE(
+      merkle::verify_inclusion(1, 3, merkle::leaf_hash(entries[0].text), client.inclusion(1, 3), head.root));
+  EXPECT_TRUE(merkle::verify_consistency(3, 3, head.root, head.root, client.consistency(3, 3)));
+  EXPECT_THROW(client.inclusion(1, 4), Unavailable);
+  EXPECT_TRUE(client.checkpoint());
+}
+
+TEST_F(ClientTest, hundreds_of_appends_are_on_their_way_at_once) {
+  start();
+  Client client(options_.socket, Role::hub);
+  constexpr std::size_t kCount = 2000;
+  std::mutex mutex;
+  std::set<std::uint64_t> seqs;
+  std::promise<void> all;
+  for (std::size_t i = 0; i < kCount; ++i) {
+    client.submit({accepted("x")}, seconds(20), [&](Appended appended) {
+      const std::scoped_lock lock(mutex);
+      EXPECT_EQ(appended.outcome, Outcome::durable) << appended.reason;
+      if (appended.outcome == Outcome::durable) seqs.insert(appended.seqs.at(0));
+      if (seqs.size() == kCount) all.set_value();
+    });
+  }
+  EXPECT_EQ(all.get_future().wait_for(seconds(20)), std::future_status::ready);
+  EXPECT_EQ(client.head().size, kCount + 1);
+}
+
+TEST_F(ClientTest, what_is_wrong_with_an_event_is_said) {
+  start();
+  Client client(options_.socket, Role::hub);
+  entry::Event event = accepted("x");
+  event.plain.erase("route");
+  EXPECT_EQ(client.append({event}, seconds(5)).outcome, Outcome::refused);
+  EXPECT_EQ(client.append({}, seconds(5)).outcome, Outcome::refused);
+  const Appended wrong_role = client.append({hold()}, seconds(5));
+  EXPECT_EQ(wrong_role.outcome, Outcome::refused);
+  EXPECT_NE(wrong_role.reason.find("may not append"), std::string::npos);
+  EXPECT_FALSE(wrong_role.try_again);
+}
+
+TEST_F(ClientTest, without_a_service_the_outcome_is_unknown_and_reading_throws) {
+  Client client(options_.socket, Role::hub);
+  EXPECT_EQ(client.append({accepted("x")}, seconds(5)).outcome, Outcome::unknown);
+  EXPECT_THROW(client.head(), Unavailable);
+  start();
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  EXPECT_EQ(client.append({accepted("x")}, seconds(5)).outcome, Outcome::durable) << "did not connect again";
+}
+
+TEST_F(ClientTest, a_restart_is_survived_and_repetition_resolves_the_unknown) {
+  start();
+  Client client(options_.socket, Role::hub);
+  const entry::Event event = accepted("x");
+  const Appended first = client.append({event}, seconds(5));
+  stop();
+  start();
+  Appended again;
+  for (int i = 0; i < 50 && again.outcome != Outcome::durable; ++i) {
+    again = client.append({event}, seconds(5));
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  EXPECT_EQ(again.seqs, first.seqs);
+  EXPECT_EQ(again.times, first.times);
+}
+
+TEST_F(ClientTest, a_deadline_that_passes_is_an_unknown_outcome) {
+  // Somebody who listens and never answers.
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  options_.socket.native().copy(address.sun_path, sizeof address.sun_path - 1);
+  const int silent = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  ASSERT_EQ(::bind(silent, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(::listen(silent, 4), 0);
+  Client client(options_.socket, Role::hub);
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(client.append({accepted("x")}, std::chrono::milliseconds(100)).outcome, Outcome::unknown);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, seconds(5));
+  ::close(silent);
+}
+
+TEST_F(ClientTest, what_is_outstanding_is_answered_when_the_client_goes) {
+  start();
+  std::atomic<int> answers = 0;
+  {
+    Client client(options_.socket, Role::hub);
+    for (int i = 0; i < 100; ++i)
+      client.submit({accepted("x")}, seconds(5), [&](const Appended&) { ++answers; });
+  }
+  EXPECT_EQ(answers, 100);
+}
+
+}  // namespace
+}  // namespace chancery::service
