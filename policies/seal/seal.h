@@ -18,7 +18,7 @@ namespace chancery::seal {
 using Sink = std::function<void(std::span<const std::uint8_t>)>;
 
 // The longest header that is written or read, in bytes: some 600 post-quantum recipients.
-inline constexpr std::size_t kMaxHeader = 1024 * 1024;
+inline constexpr std::size_t kMaxHeader = std::size_t{1024} * 1024;
 
 // Seals one file. Not thread-safe; one Sealer is used by one thread at a time.
 class Sealer {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -11,7 +12,7 @@
 // last.
 namespace chancery::seal {
 
-inline constexpr std::size_t kChunk = 64 * 1024;
+inline constexpr std::size_t kChunk = std::size_t{64} * 1024;
 inline constexpr std::size_t kTag = 16;
 
 enum class Direction { seal, open };
