@@ -18,7 +18,10 @@ bool is_timezone(const std::string& name) {
   return U_SUCCESS(status) != 0 && known != 0;
 }
 
-std::string civil_date(const std::string& timezone, std::int64_t seconds) {
+namespace {
+
+// What `timezone` adds to UTC at a moment, in seconds.
+std::int32_t offset_at(const std::string& timezone, std::int64_t seconds) {
   if (!is_timezone(timezone)) {
     throw std::invalid_argument("the timezone " + timezone + " is not in the tz database");
   }
@@ -31,12 +34,33 @@ std::string civil_date(const std::string& timezone, std::int64_t seconds) {
   if (U_FAILURE(status) != 0) {
     throw std::invalid_argument("the timezone " + timezone + " has no offset at this time");
   }
-  const std::chrono::sys_seconds local{std::chrono::seconds(seconds + (standard + daylight) / 1000)};
+  return (standard + daylight) / 1000;
+}
+
+std::string day_text(std::chrono::sys_seconds local) {
   const std::chrono::year_month_day day{std::chrono::floor<std::chrono::days>(local)};
   std::array<char, 32> text{};
   std::snprintf(text.data(), text.size(), "%04d-%02u-%02u", static_cast<int>(day.year()),
                 static_cast<unsigned>(day.month()), static_cast<unsigned>(day.day()));
   return text.data();
+}
+
+}  // namespace
+
+std::string civil_date(const std::string& timezone, std::int64_t seconds) {
+  return day_text(std::chrono::sys_seconds{std::chrono::seconds(seconds + offset_at(timezone, seconds))});
+}
+
+std::string civil_time(const std::string& timezone, std::int64_t seconds) {
+  const std::int32_t offset = offset_at(timezone, seconds);
+  const std::chrono::sys_seconds local{std::chrono::seconds(seconds + offset)};
+  const std::chrono::hh_mm_ss time{local - std::chrono::floor<std::chrono::days>(local)};
+  const std::int32_t minutes = (offset < 0 ? -offset : offset) / 60;
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), " %02d:%02d:%02d %c%02d:%02d",
+                static_cast<int>(time.hours().count()), static_cast<int>(time.minutes().count()),
+                static_cast<int>(time.seconds().count()), offset < 0 ? '-' : '+', minutes / 60, minutes % 60);
+  return day_text(local) + text.data();
 }
 
 }  // namespace chancery::route

@@ -13,4 +13,7 @@ namespace chancery::route {
 // for an unknown timezone.
 std::string civil_date(const std::string& timezone, std::int64_t seconds);
 
+// The same moment as people there write it, with the offset: "2026-11-02 09:30:00 +00:00".
+std::string civil_time(const std::string& timezone, std::int64_t seconds);
+
 }  // namespace chancery::route
