@@ -1,0 +1,418 @@
+#include "daemon/transfer/exchange.h"
+
+#include <algorithm>
+#include <chrono>
+#include <future>
+#include <map>
+#include <mutex>
+#include <set>
+#include <stdexcept>
+#include <tuple>
+#include <utility>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include "daemon/transfer/door.h"
+#include "policies/route/decide.h"
+
+namespace chancery::transfer {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr entry::Micros kHour = 3'600'000'000;
+constexpr std::chrono::seconds kTick{1};
+constexpr std::chrono::seconds kActivationDeadline{60};
+constexpr std::chrono::seconds kLastAnswers{10};
+
+using Uploads = std::multimap<std::tuple<std::string, std::string, std::string>, std::shared_ptr<Upload>>;
+
+Uploads::key_type key_of(const Upload& upload) {
+  return {upload.caller().agency, upload.route(), upload.name()};
+}
+
+// The entries by which `policy` comes into force after what the ledger says of the last one; empty for no
+// change.
+std::vector<entry::Event> activation_events(const route::Policy& policy, const Activation& before) {
+  std::vector<entry::Event> events;
+  if (policy.hash != before.policy) {
+    entry::Event event;
+    event.id = entry::random_id();
+    event.name = "policy.activated";
+    event.plain = {{"files", std::to_string(policy.files.size())}, {"policy", policy.hash}};
+    event.committed = {{"summary", std::to_string(policy.agencies.size()) + " agencies, " +
+                                       std::to_string(policy.agreements.size()) + " agreements, " +
+                                       std::to_string(policy.routes.size()) + " routes"}};
+    events.push_back(std::move(event));
+  }
+  std::map<std::string, std::string> now;
+  for (const auto& [id, route] : policy.routes) now[id] = route::to_string(route.state);
+  for (const auto& [id, state] : before.route_states) now.try_emplace(id, "absent");
+  for (const auto& [id, state] : now) {
+    const auto was = before.route_states.find(id);
+    const std::string from = was == before.route_states.end() ? "-" : was->second;
+    if (from == state) continue;
+    entry::Event event;
+    event.id = entry::random_id();
+    event.name = "route.state";
+    event.plain = {{"from", from}, {"policy", policy.hash}, {"route", id}, {"to", state}};
+    event.committed = {{"officer", ""}, {"reason", "the policy was loaded"}};
+    events.push_back(std::move(event));
+  }
+  return events;
+}
+
+}  // namespace
+
+struct Exchange::State {
+  State(Settings given, Ledger ledger, Clock the_clock, Log the_log)
+      : settings(std::move(given)),
+        clock(std::move(the_clock)),
+        log(std::move(the_log)),
+        objects(settings.objects),
+        recorder(projection, std::move(ledger), clock, log),
+        counter(objects, projection, recorder, clock),
+        door(recorder, clock),
+        pool(settings.workers),
+        timer(pool) {}
+
+  Post strand() {
+    return [strand = asio::make_strand(pool)](std::function<void()> work) {
+      asio::post(strand, std::move(work));
+    };
+  }
+
+  void sweep();
+  void schedule_tick();
+  void tick();
+  void forget(const std::shared_ptr<Upload>& upload);
+  std::shared_ptr<Upload> find_closed(const Caller& caller, const std::string& route,
+                                      const std::string& name);
+  void refuse(const Caller& caller, const std::string& route, const std::string& name,
+              const std::string& code, const Problem& problem, const Done& done);
+
+  const Settings settings;
+  const Clock clock;
+  const Log log;
+  const object::ObjectStore objects;
+  Projection projection;
+  Recorder recorder;
+  Counter counter;
+  Door door;
+  asio::thread_pool pool;
+  asio::steady_timer timer;
+  entry::Micros disposed_at = 0;  // used by tick() only
+
+  mutable std::mutex mutex;
+  bool stopping = false;
+  std::shared_ptr<const route::Policy> policy;
+  Uploads uploads;
+};
+
+Exchange::Exchange(Settings settings, Ledger ledger, const Past& past, Clock clock, Log log)
+    : state_(
+          std::make_unique<State>(std::move(settings), std::move(ledger), std::move(clock), std::move(log))) {
+  past.visit(0, [this](std::uint64_t seq, entry::Micros time, const entry::Event& event) {
+    state_->projection.apply(seq, time, event);
+  });
+  if (state_->projection.applied() != past.size)
+    throw std::runtime_error("the ledger has " + std::to_string(past.size) + " entries, but only " +
+                             std::to_string(state_->projection.applied()) + " could be read");
+  state_->sweep();
+  state_->schedule_tick();
+}
+
+Exchange::~Exchange() { stop(); }
+
+// Nothing is removed before the replay is whole: an object is an orphan only if no entry up to the head names
+// it.
+void Exchange::State::sweep() {
+  std::vector<object::ObjectId> orphans;
+  objects.for_each([&](const object::ObjectId& id) {
+    if (!projection.keeps_object(id)) orphans.push_back(id);
+  });
+  for (const object::ObjectId& id : orphans) objects.remove(id);
+  if (!orphans.empty())
+    log(std::to_string(orphans.size()) + " objects without an entry, or disposed of, were removed");
+
+  std::set<std::string> seen;
+  for (const object::Leftover& leftover : objects.leftovers()) {
+    const std::size_t first = leftover.label.find('~');
+    const std::size_t second = leftover.label.find('~', first + 1);
+    if (first != std::string::npos && second != std::string::npos) {
+      Recorder::Ended ended;
+      ended.transfer = leftover.label.substr(0, first);
+      ended.caller.agency = leftover.label.substr(first + 1, second - first - 1);
+      ended.route = leftover.label.substr(second + 1);
+      ended.event = "file.abandoned";
+      ended.code = "hub-restarted";
+      ended.reason = "The hub was restarted before this file was finished. Please upload it again.";
+      if (entry::id_from_hex(ended.transfer) && seen.insert(ended.transfer).second &&
+          !projection.find_transfer(ended.transfer))
+        recorder.record_ended(std::move(ended));
+    }
+    objects.remove_leftover(leftover);
+  }
+}
+
+void Exchange::State::schedule_tick() {
+  timer.expires_after(kTick);
+  timer.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    tick();
+    const std::lock_guard lock(mutex);
+    if (!stopping) schedule_tick();
+  });
+}
+
+void Exchange::State::tick() {
+  try {
+    recorder.tick();
+    door.tick();
+    std::vector<std::shared_ptr<Upload>> expired;
+    {
+      const std::lock_guard lock(mutex);
+      for (const auto& [key, upload] : uploads)
+        if (upload->closed() && clock() - upload->begun() > kHour) expired.push_back(upload);
+    }
+    for (const auto& upload : expired) {
+      forget(upload);
+      upload->abandon("expired", "It was not renamed to its final name within an hour.");
+    }
+    if (clock() - disposed_at > kHour && recorder.available()) {
+      disposed_at = clock();
+      counter.dispose_old();
+    }
+  } catch (const std::exception& error) {
+    log(std::string("housekeeping failed: ") + error.what());
+  }
+}
+
+void Exchange::State::forget(const std::shared_ptr<Upload>& upload) {
+  const std::lock_guard lock(mutex);
+  const auto [from, to] = uploads.equal_range(key_of(*upload));
+  for (auto i = from; i != to; ++i) {
+    if (i->second == upload) {
+      uploads.erase(i);
+      return;
+    }
+  }
+}
+
+std::shared_ptr<Upload> Exchange::State::find_closed(const Caller& caller, const std::string& route,
+                                                     const std::string& name) {
+  const std::lock_guard lock(mutex);
+  const auto [from, to] = uploads.equal_range({caller.agency, route, name});
+  for (auto i = from; i != to; ++i)
+    if (i->second->caller().user == caller.user && i->second->closed()) return i->second;
+  return nullptr;
+}
+
+void Exchange::State::refuse(const Caller& caller, const std::string& route, const std::string& name,
+                             const std::string& code, const Problem& problem, const Done& done) {
+  std::shared_ptr<const route::Policy> now;
+  {
+    const std::lock_guard lock(mutex);
+    now = policy;
+  }
+  Recorder::Ended ended;
+  ended.caller = caller;
+  ended.event = "file.refused";
+  ended.transfer = entry::to_hex(entry::random_id());
+  if (now && now->routes.contains(route)) ended.route = route;
+  if (now) ended.policy = now->hash;
+  ended.code = code;
+  ended.name = name;
+  ended.reason = problem.sentence;
+  recorder.record_ended(std::move(ended));
+  if (done) done(problem);
+}
+
+void Exchange::activate(std::shared_ptr<const route::Policy> policy) {
+  route::keep_policy(*policy, state_->settings.policies);
+  std::vector<entry::Event> events = activation_events(*policy, state_->projection.activation());
+  if (!events.empty()) {
+    std::promise<service::Appended> promise;
+    auto answer = promise.get_future();
+    auto told = std::make_shared<std::promise<service::Appended>>(std::move(promise));
+    state_->recorder.record(std::move(events),
+                            [told](const service::Appended& appended) { told->set_value(appended); }, {});
+    if (answer.wait_for(kActivationDeadline) != std::future_status::ready)
+      throw std::runtime_error("the ledger did not answer; the policy in force is unchanged");
+    const service::Appended appended = answer.get();
+    if (appended.outcome == service::Outcome::refused)
+      throw std::runtime_error("the ledger refused the policy's entries: " + appended.reason);
+    if (appended.outcome == service::Outcome::unknown)
+      throw std::runtime_error(
+          "the ledger did not answer; the policy in force is unchanged. Reload it again.");
+  }
+  const std::lock_guard lock(state_->mutex);
+  state_->policy = std::move(policy);
+}
+
+std::shared_ptr<const route::Policy> Exchange::policy() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->policy;
+}
+
+std::variant<std::shared_ptr<Upload>, Problem> Exchange::begin(const Caller& caller, const std::string& route,
+                                                               const std::string& name) {
+  const auto policy = this->policy();
+  const bool temporary = is_temporary(name);
+  const route::Decision decision =
+      route::decide(*policy, {caller.agency, route, name, temporary, false, 0, now() / 1'000'000});
+  if (!decision.allowed()) {
+    const Problem problem{Problem::Kind::denied, decision.reason};
+    state_->refuse(caller, route, name, std::string(route::to_code(decision.refusal)), problem, {});
+    return problem;
+  }
+  if (!state_->recorder.available()) {
+    const Problem problem{Problem::Kind::failed,
+                          "The hub cannot record transfers at the moment. Please try again later."};
+    state_->refuse(caller, route, name, "ledger-unavailable", problem, {});
+    return problem;
+  }
+  auto upload = std::make_shared<Upload>(Desk{state_->objects, state_->recorder, state_->clock},
+                                         state_->strand(), caller, policy, route, name, temporary);
+  if (const auto old = temporary ? state_->find_closed(caller, route, name) : nullptr) {
+    state_->forget(old);
+    old->abandon("replaced", "A file of the same temporary name was uploaded again.");
+  }
+  const std::lock_guard lock(state_->mutex);
+  state_->uploads.emplace(key_of(*upload), upload);
+  return upload;
+}
+
+void Exchange::close(const std::shared_ptr<Upload>& upload, Done done) {
+  if (upload->temporary()) {
+    upload->close([this, upload, done = std::move(done)](std::optional<Problem> problem) {
+      if (problem) state_->forget(upload);
+      done(std::move(problem));
+    });
+    return;
+  }
+  upload->finish(upload->name(), [this, upload, done = std::move(done)](std::optional<Problem> problem) {
+    state_->forget(upload);
+    done(std::move(problem));
+  });
+}
+
+void Exchange::drop(const std::shared_ptr<Upload>& upload) {
+  state_->forget(upload);
+  upload->abandon("connection-lost",
+                  "The connection ended before the file was finished. Please upload it again.");
+}
+
+void Exchange::rename(const Caller& caller, const std::string& route, const std::string& from,
+                      const std::string& to, Done done) {
+  const auto upload = state_->find_closed(caller, route, from);
+  if (!upload) {
+    if (state_->projection.find_sent(caller.agency, route, from, 0))
+      return state_->refuse(caller, route, from, "already-delivered",
+                            {Problem::Kind::denied,
+                             "This file was already delivered and cannot be renamed. Upload it "
+                             "again under the other name."},
+                            done);
+    return done(Problem{Problem::Kind::not_found, "There is no file of that name here."});
+  }
+  if (is_temporary(to))
+    return state_->refuse(
+        caller, route, to, "name-not-accepted",
+        {Problem::Kind::denied, "A temporary name can only be renamed to the file's final name."}, done);
+  const route::Decision decision = route::decide(
+      *policy(), {caller.agency, route, to, false, true, upload->contiguous(), now() / 1'000'000});
+  if (!decision.allowed())
+    return state_->refuse(caller, route, to, std::string(route::to_code(decision.refusal)),
+                          {Problem::Kind::denied, decision.reason}, done);
+  state_->forget(upload);
+  upload->finish(to, std::move(done));
+}
+
+void Exchange::remove_sent(const Caller& caller, const std::string& route, const std::string& name,
+                           Done done) {
+  if (const auto upload = state_->find_closed(caller, route, name)) {
+    state_->forget(upload);
+    upload->abandon("removed", "It was removed before it had its final name.");
+    return done(std::nullopt);
+  }
+  if (state_->projection.find_sent(caller.agency, route, name, 0))
+    return state_->refuse(
+        caller, route, name, "already-delivered",
+        {Problem::Kind::denied, "This file was already delivered. Ask the hub to recall it."}, done);
+  done(Problem{Problem::Kind::not_found, "There is no file of that name here."});
+}
+
+std::vector<InProgress> Exchange::in_progress(const Caller& caller, const std::string& route) const {
+  std::vector<InProgress> result;
+  const std::lock_guard lock(state_->mutex);
+  for (const auto& [key, upload] : state_->uploads)
+    if (std::get<0>(key) == caller.agency && std::get<1>(key) == route &&
+        upload->caller().user == caller.user)
+      result.push_back({upload->name(), upload->contiguous(), upload->begun()});
+  return result;
+}
+
+std::optional<InProgress> Exchange::find_in_progress(const Caller& caller, const std::string& route,
+                                                     const std::string& name) const {
+  for (InProgress& one : in_progress(caller, route))
+    if (one.name == name) return std::move(one);
+  return std::nullopt;
+}
+
+void Exchange::open_delivery(const Caller& caller, const Delivery& delivery, Counter::Opened done) {
+  state_->counter.open(caller, delivery, state_->strand(), std::move(done));
+}
+
+void Exchange::acknowledge(const Caller& caller, const Delivery& delivery, const Done& done) {
+  state_->counter.acknowledge(
+      caller, delivery, [this, caller, delivery, done](std::optional<Problem> problem) {
+        if (problem && problem->kind == Problem::Kind::denied)
+          return state_->refuse(caller, delivery.route, delivery.shown_name, "not-collected", *problem, done);
+        done(std::move(problem));
+      });
+}
+
+void Exchange::refused_at_door(const std::string& address, const std::string& code) {
+  state_->door.refused(address, code);
+}
+
+void Exchange::record_refusal(const Caller& caller, const std::string& route, const std::string& name,
+                              const std::string& code, const std::string& sentence) {
+  state_->refuse(caller, route, name, code, {Problem::Kind::denied, sentence}, {});
+}
+
+const Projection& Exchange::projection() const { return state_->projection; }
+
+bool Exchange::is_temporary(std::string_view name) const {
+  return std::any_of(
+      state_->settings.temporary_suffixes.begin(), state_->settings.temporary_suffixes.end(),
+      [&](const std::string& suffix) { return name.size() > suffix.size() && name.ends_with(suffix); });
+}
+
+object::ObjectStore::Space Exchange::space() const { return state_->objects.space(); }
+
+entry::Micros Exchange::now() const { return state_->clock(); }
+
+void Exchange::post(std::function<void()> work) { asio::post(state_->pool, std::move(work)); }
+
+void Exchange::stop() {
+  Uploads uploads;
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (std::exchange(state_->stopping, true)) return;
+    uploads.swap(state_->uploads);
+    state_->timer.cancel();
+  }
+  for (const auto& [key, upload] : uploads)
+    upload->abandon("hub-stopped",
+                    "The hub was stopped before this file was finished. Please upload it again.");
+  state_->pool.join();
+  state_->door.flush();
+  state_->recorder.finish(kLastAnswers);
+}
+
+}  // namespace chancery::transfer

@@ -1,0 +1,229 @@
+#include "daemon/transfer/projection.h"
+
+#include <algorithm>
+#include <charconv>
+#include <mutex>
+
+namespace chancery::transfer {
+
+namespace {
+
+std::uint64_t number(std::string_view text) {
+  std::uint64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+// A plain field, "" when it is absent ("-" in the entry or not there).
+std::string plain(const entry::Event& event, const std::string& key) {
+  const auto found = event.plain.find(key);
+  return found == event.plain.end() || found->second == "-" ? std::string() : found->second;
+}
+
+std::optional<std::string> committed(const entry::Event& event, const std::string& key) {
+  const auto found = event.committed.find(key);
+  if (found == event.committed.end()) return std::nullopt;
+  return found->second;
+}
+
+std::string name_of(const entry::Event& event, const std::string& transfer) {
+  return committed(event, "name").value_or("erased-" + transfer);
+}
+
+}  // namespace
+
+void Projection::apply(std::uint64_t seq, Micros time, const entry::Event& event) {
+  const std::unique_lock lock(mutex_);
+  if (seq < applied_) return;
+  applied_ = seq + 1;
+  if (event.name == "file.accepted") return apply_outcome(seq, time, event, Outcome::accepted);
+  if (event.name == "file.refused") return apply_outcome(seq, time, event, Outcome::refused);
+  if (event.name == "file.abandoned") return apply_outcome(seq, time, event, Outcome::abandoned);
+  if (event.name == "delivery.made") return apply_delivery(seq, time, event);
+  if (event.name.starts_with("delivery.") || event.name == "object.disposed")
+    return apply_step(seq, time, event);
+  if (event.name == "policy.activated") activation_.policy = plain(event, "policy");
+  if (event.name == "route.state") activation_.route_states[plain(event, "route")] = plain(event, "to");
+}
+
+void Projection::apply_outcome(std::uint64_t seq, Micros time, const entry::Event& event, Outcome outcome) {
+  Transfer transfer;
+  transfer.id = plain(event, "transfer");
+  transfer.agency = plain(event, "agency");
+  transfer.route = plain(event, "route");
+  transfer.name = name_of(event, transfer.id);
+  transfer.account = committed(event, "account").value_or("");
+  transfer.size = number(committed(event, "size").value_or("0"));
+  transfer.sha256 = committed(event, "sha256").value_or("");
+  transfer.outcome = outcome;
+  transfer.code = plain(event, "code");
+  transfer.reason = committed(event, "reason").value_or("");
+  transfer.count = std::max<std::uint64_t>(1, number(plain(event, "count")));
+  transfer.time = time;
+  transfer.steps.push_back({seq, time, event.name, transfer.agency, transfer.account});
+  index(transfer.agency, time, transfer.id);
+  if (outcome == Outcome::accepted) sent_[{transfer.agency, transfer.route}][transfer.name] = transfer.id;
+  transfers_[transfer.id] = std::move(transfer);
+}
+
+// STEM~ID8.EXT.age while another NAME.age waits: the later one of two gets the longer name, in the ledger's
+// order, so a rebuilt projection shows the same names.
+std::string Projection::free_name(const Delivery& delivery, const std::string& name) const {
+  const auto folder = waiting_.find({delivery.agency, delivery.route});
+  const auto taken = [&](const std::string& candidate) {
+    return folder != waiting_.end() && folder->second.contains(candidate);
+  };
+  if (!taken(name + ".age")) return name + ".age";
+  const std::size_t dot = name.rfind('.');
+  const std::size_t stem = dot == std::string::npos || dot == 0 ? name.size() : dot;
+  for (const std::size_t digits : {std::size_t{8}, delivery.transfer.size()}) {
+    const std::string candidate =
+        name.substr(0, stem) + '~' + delivery.transfer.substr(0, digits) + name.substr(stem) + ".age";
+    if (!taken(candidate)) return candidate;
+  }
+  return delivery.object + ".age";
+}
+
+void Projection::apply_delivery(std::uint64_t seq, Micros time, const entry::Event& event) {
+  Delivery delivery;
+  delivery.object = plain(event, "object");
+  delivery.transfer = plain(event, "transfer");
+  delivery.agency = plain(event, "agency");
+  delivery.route = plain(event, "route");
+  delivery.sealed_size = number(plain(event, "sealed-size"));
+  delivery.sealed_sha256 = plain(event, "sealed-sha256");
+  delivery.made = time;
+  delivery.shown_name = free_name(delivery, name_of(event, delivery.transfer));
+  if (const auto transfer = transfers_.find(delivery.transfer); transfer != transfers_.end()) {
+    transfer->second.recipients.push_back(delivery.agency);
+    transfer->second.steps.push_back({seq, time, event.name, delivery.agency, {}});
+  }
+  index(delivery.agency, time, delivery.transfer);
+  waiting_[{delivery.agency, delivery.route}][delivery.shown_name] = delivery.object;
+  deliveries_[delivery.object] = std::move(delivery);
+}
+
+void Projection::apply_step(std::uint64_t seq, Micros time, const entry::Event& event) {
+  const auto found = deliveries_.find(plain(event, "object"));
+  if (found == deliveries_.end()) return;
+  Delivery& delivery = found->second;
+  if (event.name == "delivery.collected") delivery.collected = true;
+  if (event.name == "object.disposed") delivery.disposed = true;
+  if (event.name == "delivery.acknowledged" || event.name == "delivery.recalled" ||
+      event.name == "delivery.expired") {
+    if (event.name == "delivery.acknowledged") delivery.acknowledged = time;
+    const auto folder = waiting_.find({delivery.agency, delivery.route});
+    if (folder != waiting_.end()) folder->second.erase(delivery.shown_name);
+  }
+  if (const auto transfer = transfers_.find(delivery.transfer); transfer != transfers_.end()) {
+    transfer->second.steps.push_back(
+        {seq, time, event.name, delivery.agency, committed(event, "account").value_or("")});
+  }
+}
+
+void Projection::index(std::string_view agency, Micros time, const std::string& transfer) {
+  if (agency.empty()) return;
+  auto& list = months_[std::string(agency)][entry::format_time(time).substr(0, 7)];
+  if (list.empty() || list.back() != transfer) list.push_back(transfer);
+}
+
+std::uint64_t Projection::applied() const {
+  const std::shared_lock lock(mutex_);
+  return applied_;
+}
+
+std::vector<Transfer> Projection::sent(std::string_view agency, std::string_view route, Micros since) const {
+  const std::shared_lock lock(mutex_);
+  std::vector<Transfer> result;
+  const auto folder = sent_.find({std::string(agency), std::string(route)});
+  if (folder == sent_.end()) return result;
+  for (const auto& [name, id] : folder->second) {
+    const Transfer& transfer = transfers_.at(id);
+    if (transfer.time >= since) result.push_back(transfer);
+  }
+  return result;
+}
+
+std::optional<Transfer> Projection::find_sent(std::string_view agency, std::string_view route,
+                                              std::string_view name, Micros since) const {
+  const std::shared_lock lock(mutex_);
+  const auto folder = sent_.find({std::string(agency), std::string(route)});
+  if (folder == sent_.end()) return std::nullopt;
+  const auto found = folder->second.find(name);
+  if (found == folder->second.end()) return std::nullopt;
+  const Transfer& transfer = transfers_.at(found->second);
+  if (transfer.time < since) return std::nullopt;
+  return transfer;
+}
+
+std::vector<Delivery> Projection::waiting(std::string_view agency, std::string_view route) const {
+  const std::shared_lock lock(mutex_);
+  std::vector<Delivery> result;
+  const auto folder = waiting_.find({std::string(agency), std::string(route)});
+  if (folder == waiting_.end()) return result;
+  for (const auto& [name, object] : folder->second) result.push_back(deliveries_.at(object));
+  return result;
+}
+
+std::optional<Delivery> Projection::find_waiting(std::string_view agency, std::string_view route,
+                                                 std::string_view shown_name) const {
+  const std::shared_lock lock(mutex_);
+  const auto folder = waiting_.find({std::string(agency), std::string(route)});
+  if (folder == waiting_.end()) return std::nullopt;
+  const auto found = folder->second.find(shown_name);
+  if (found == folder->second.end()) return std::nullopt;
+  return deliveries_.at(found->second);
+}
+
+std::vector<std::string> Projection::months(std::string_view agency) const {
+  const std::shared_lock lock(mutex_);
+  std::vector<std::string> result;
+  if (const auto found = months_.find(agency); found != months_.end())
+    for (const auto& [month, ids] : found->second) result.push_back(month);
+  return result;
+}
+
+std::vector<Transfer> Projection::outcomes(std::string_view agency, std::string_view month) const {
+  const std::shared_lock lock(mutex_);
+  std::vector<Transfer> result;
+  const auto found = months_.find(agency);
+  if (found == months_.end()) return result;
+  const auto ids = found->second.find(month);
+  if (ids == found->second.end()) return result;
+  for (const std::string& id : ids->second) result.push_back(transfers_.at(id));
+  return result;
+}
+
+std::optional<Transfer> Projection::find_transfer(std::string_view id) const {
+  const std::shared_lock lock(mutex_);
+  const auto found = transfers_.find(std::string(id));
+  if (found == transfers_.end()) return std::nullopt;
+  return found->second;
+}
+
+bool Projection::knows_object(std::string_view object) const {
+  const std::shared_lock lock(mutex_);
+  return deliveries_.contains(std::string(object));
+}
+
+bool Projection::keeps_object(std::string_view object) const {
+  const std::shared_lock lock(mutex_);
+  const auto found = deliveries_.find(std::string(object));
+  return found != deliveries_.end() && !found->second.disposed;
+}
+
+std::vector<Delivery> Projection::disposable(Micros time) const {
+  const std::shared_lock lock(mutex_);
+  std::vector<Delivery> result;
+  for (const auto& [object, delivery] : deliveries_)
+    if (!delivery.disposed && delivery.acknowledged && *delivery.acknowledged < time)
+      result.push_back(delivery);
+  return result;
+}
+
+Activation Projection::activation() const {
+  const std::shared_lock lock(mutex_);
+  return activation_;
+}
+
+}  // namespace chancery::transfer

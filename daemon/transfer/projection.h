@@ -1,0 +1,123 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "ledger/entry/entry.h"
+
+// What the ledger's entries amount to: which transfers there were and which deliveries are waiting. It is
+// kept in memory and rebuilt whole from the entries and their openings at every start, so that an erased
+// detail is gone.
+namespace chancery::transfer {
+
+using entry::Micros;
+
+// Something that happened to a transfer, as one entry says it.
+struct Step {
+  std::uint64_t seq = 0;
+  Micros time = 0;
+  std::string event;
+  std::string agency;   // whose step it is
+  std::string account;  // shown to that agency alone
+};
+
+enum class Outcome { accepted, refused, abandoned };
+
+// One file through one route, or the attempt. `name` is "erased-ID" once its opening is gone.
+struct Transfer {
+  std::string id;
+  std::string agency;  // the sender
+  std::string route;   // "-" for one that the policy does not know
+  std::string name;
+  std::string account;
+  std::uint64_t size = 0;  // bytes of plain text
+  std::string sha256;      // of the plain text, hex; empty unless accepted
+  Outcome outcome = Outcome::accepted;
+  std::string code;    // unless accepted
+  std::string reason;  // unless accepted
+  std::uint64_t count = 1;
+  Micros time = 0;
+  std::vector<std::string> recipients;  // agencies
+  std::vector<Step> steps;              // in the ledger's order
+};
+
+// A sealed object put into one agency's /collect/ROUTE.
+struct Delivery {
+  std::string object;
+  std::string transfer;
+  std::string agency;
+  std::string route;
+  std::string shown_name;  // NAME.age, or STEM~ID8.EXT.age while another NAME.age waits there
+  std::uint64_t sealed_size = 0;
+  std::string sealed_sha256;
+  Micros made = 0;
+  bool collected = false;
+  std::optional<Micros> acknowledged;
+  bool disposed = false;
+};
+
+// A past policy activation or change of a route's state, for comparing at the next one.
+struct Activation {
+  std::string policy;                               // empty before the first
+  std::map<std::string, std::string> route_states;  // route -> state
+};
+
+// Thread-safe.
+class Projection {
+ public:
+  // Applies the entries in the ledger's order; those below applied() are passed over. Events that concern no
+  // transfer change nothing else.
+  void apply(std::uint64_t seq, Micros time, const entry::Event& event);
+
+  std::uint64_t applied() const;
+
+  // Files this agency put on this route since `since`, the latest of each name.
+  std::vector<Transfer> sent(std::string_view agency, std::string_view route, Micros since) const;
+  std::optional<Transfer> find_sent(std::string_view agency, std::string_view route, std::string_view name,
+                                    Micros since) const;
+
+  // Deliveries that wait (not acknowledged) in an agency's folder of a route.
+  std::vector<Delivery> waiting(std::string_view agency, std::string_view route) const;
+  std::optional<Delivery> find_waiting(std::string_view agency, std::string_view route,
+                                       std::string_view shown_name) const;
+
+  // Transfers that an agency sent or received, by the month ("2026-11", UTC) of their first entry.
+  std::vector<std::string> months(std::string_view agency) const;
+  std::vector<Transfer> outcomes(std::string_view agency, std::string_view month) const;
+  std::optional<Transfer> find_transfer(std::string_view id) const;
+
+  // Whether an object of this id was ever delivered; whether it is still to be kept.
+  bool knows_object(std::string_view object) const;
+  bool keeps_object(std::string_view object) const;
+
+  // Objects acknowledged before `time` and not yet disposed of.
+  std::vector<Delivery> disposable(Micros time) const;
+
+  Activation activation() const;
+
+ private:
+  using Key = std::pair<std::string, std::string>;
+  void apply_outcome(std::uint64_t seq, Micros time, const entry::Event& event, Outcome outcome);
+  void apply_delivery(std::uint64_t seq, Micros time, const entry::Event& event);
+  void apply_step(std::uint64_t seq, Micros time, const entry::Event& event);
+  std::string free_name(const Delivery& delivery, const std::string& name) const;
+  void index(std::string_view agency, Micros time, const std::string& transfer);
+
+  mutable std::shared_mutex mutex_;
+  std::uint64_t applied_ = 0;
+  std::unordered_map<std::string, Transfer> transfers_;
+  std::unordered_map<std::string, Delivery> deliveries_;                 // by object
+  std::map<Key, std::map<std::string, std::string, std::less<>>> sent_;  // agency, route -> name -> transfer
+  std::map<Key, std::map<std::string, std::string, std::less<>>> waiting_;  // agency, route -> name -> object
+  std::map<std::string, std::map<std::string, std::vector<std::string>, std::less<>>, std::less<>> months_;
+  Activation activation_;
+};
+
+}  // namespace chancery::transfer

@@ -1,0 +1,154 @@
+#include "daemon/transfer/reading.h"
+
+#include <algorithm>
+#include <system_error>
+
+namespace chancery::transfer {
+
+namespace {
+
+constexpr entry::Micros kMinute = 60'000'000;
+constexpr entry::Micros kKeptAfterAcknowledging = 7LL * 24 * 60 * kMinute;
+
+entry::Event delivery_event(const std::string& name, const Caller& caller, const Delivery& delivery) {
+  entry::Event event;
+  event.id = entry::random_id();
+  event.name = name;
+  event.plain = {{"agency", delivery.agency}, {"object", delivery.object}, {"transfer", delivery.transfer}};
+  event.committed = {{"account", caller.user}, {"address", caller.address}, {"key", caller.key}};
+  return event;
+}
+
+Problem not_recorded() {
+  return {Problem::Kind::failed,
+          "The hub cannot record who reads what at the moment, so nothing can be collected. Please try again "
+          "later."};
+}
+
+}  // namespace
+
+void ByteSet::add(std::uint64_t from, std::uint64_t to) {
+  if (from >= to) return;
+  auto next = intervals_.upper_bound(from);
+  if (next != intervals_.begin() && std::prev(next)->second >= from) --next;
+  while (next != intervals_.end() && next->first <= to) {
+    from = std::min(from, next->first);
+    to = std::max(to, next->second);
+    next = intervals_.erase(next);
+  }
+  intervals_[from] = to;
+}
+
+bool ByteSet::covers(std::uint64_t size) const {
+  return intervals_.size() == 1 && intervals_.begin()->first == 0 && intervals_.begin()->second >= size;
+}
+
+Reading::Reading(Counter& counter, Post post, Caller caller, Delivery delivery, object::Object object)
+    : counter_(counter),
+      post_(std::move(post)),
+      caller_(std::move(caller)),
+      delivery_(std::move(delivery)),
+      object_(std::make_shared<const object::Object>(std::move(object))) {}
+
+void Reading::read(std::uint64_t offset, std::uint32_t length, Data done) {
+  post_([this_counter = &counter_, caller = caller_, delivery = delivery_, object = object_, offset, length,
+         done = std::move(done)] {
+    try {
+      if (offset >= object->size()) return done(std::vector<std::uint8_t>());
+      std::vector<std::uint8_t> bytes = object->read(offset, length);
+      this_counter->sent(caller, delivery, offset, offset + bytes.size());
+      done(std::move(bytes));
+    } catch (const std::system_error&) {
+      done(Problem{Problem::Kind::failed, "The hub could not read this delivery. Please tell the hub."});
+    }
+  });
+}
+
+Counter::Counter(const object::ObjectStore& objects, Projection& projection, Recorder& recorder, Clock clock)
+    : objects_(objects), projection_(projection), recorder_(recorder), clock_(std::move(clock)) {}
+
+bool Counter::opened_lately(const Key& key) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(opened_, [now = clock_()](const auto& one) { return now - one.second >= kMinute; });
+  return opened_.contains(key);
+}
+
+void Counter::open(const Caller& caller, const Delivery& delivery, Post post, Opened done) {
+  if (!recorder_.available()) return done(not_recorded());
+  std::optional<object::Object> object;
+  try {
+    object = objects_.open(delivery.object);
+  } catch (const std::system_error&) {
+    object.reset();
+  }
+  if (!object)
+    return done(
+        Problem{Problem::Kind::failed, "The hub cannot find this delivery's object. Please tell the hub."});
+  std::shared_ptr<Reading> reading(new Reading(*this, std::move(post), caller, delivery, std::move(*object)));
+  const Key key(caller.user, delivery.object);
+  if (opened_lately(key)) return done(std::move(reading));
+  recorder_.record({delivery_event("delivery.opened", caller, delivery)},
+                   [this, key, reading, done](const service::Appended& appended) {
+                     if (appended.outcome != service::Outcome::durable) return done(not_recorded());
+                     {
+                       const std::lock_guard lock(mutex_);
+                       opened_[key] = clock_();
+                     }
+                     done(reading);
+                   },
+                   {});
+}
+
+void Counter::sent(const Caller& caller, const Delivery& delivery, std::uint64_t from, std::uint64_t to) {
+  const Key key(caller.user, delivery.object);
+  {
+    const std::lock_guard lock(mutex_);
+    const auto [place, first] = sent_.try_emplace(key);
+    place->second.add(from, to);
+    if (!place->second.covers(delivery.sealed_size)) return;
+    sent_.erase(place);
+    if (!whole_.insert(delivery.object).second) return;
+  }
+  const auto now = projection_.find_waiting(delivery.agency, delivery.route, delivery.shown_name);
+  if (!now || now->object != delivery.object || now->collected) return;
+  recorder_.record({delivery_event("delivery.collected", caller, delivery)}, {}, {});
+}
+
+bool Counter::collected(const Delivery& delivery) {
+  const std::lock_guard lock(mutex_);
+  return delivery.collected || whole_.contains(delivery.object);
+}
+
+void Counter::acknowledge(const Caller& caller, const Delivery& delivery, const Done& done) {
+  if (!collected(delivery))
+    return done(
+        Problem{Problem::Kind::denied,
+                "This delivery has not been collected whole. Download it first; removing it then says that "
+                "you take responsibility for it."});
+  if (!recorder_.available())
+    return done(Problem{Problem::Kind::failed,
+                        "The hub cannot record the acknowledgement at the moment. Please try again later."});
+  recorder_.record({delivery_event("delivery.acknowledged", caller, delivery)},
+                   [done](const service::Appended& appended) {
+                     if (appended.outcome == service::Outcome::durable) return done(std::nullopt);
+                     done(Problem{Problem::Kind::failed,
+                                  "The hub could not record the acknowledgement. Please try again later."});
+                   },
+                   {});
+}
+
+void Counter::dispose_old() {
+  for (const Delivery& delivery : projection_.disposable(clock_() - kKeptAfterAcknowledging)) {
+    entry::Event event;
+    event.id = entry::random_id();
+    event.name = "object.disposed";
+    event.plain = {{"code", "acknowledged"}, {"object", delivery.object}, {"transfer", delivery.transfer}};
+    recorder_.record({std::move(event)},
+                     [this, object = delivery.object](const service::Appended& appended) {
+                       if (appended.outcome == service::Outcome::durable) objects_.remove(object);
+                     },
+                     {});
+  }
+}
+
+}  // namespace chancery::transfer

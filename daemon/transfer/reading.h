@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "daemon/object/object_store.h"
+#include "daemon/transfer/caller.h"
+#include "daemon/transfer/projection.h"
+#include "daemon/transfer/recorder.h"
+#include "daemon/transfer/upload.h"
+
+namespace chancery::transfer {
+
+// A set of bytes, as half-open intervals that never touch.
+class ByteSet {
+ public:
+  void add(std::uint64_t from, std::uint64_t to);
+  bool covers(std::uint64_t size) const;
+
+ private:
+  std::map<std::uint64_t, std::uint64_t> intervals_;
+};
+
+// A delivery that is open for reading: delivery.opened is in the ledger.
+class Reading {
+ public:
+  using Data = std::function<void(std::variant<std::vector<std::uint8_t>, Problem>)>;
+
+  // Up to `length` bytes; none at the end. Answers from a worker.
+  void read(std::uint64_t offset, std::uint32_t length, Data done);
+
+  const Delivery& delivery() const { return delivery_; }
+
+ private:
+  friend class Counter;
+  Reading(class Counter& counter, Post post, Caller caller, Delivery delivery, object::Object object);
+
+  class Counter& counter_;
+  Post post_;
+  Caller caller_;
+  Delivery delivery_;
+  std::shared_ptr<const object::Object> object_;
+};
+
+// Where deliveries are collected: opens them, notices when an account has been sent every byte, and takes
+// acknowledgements. Thread-safe; must outlive its readings.
+class Counter {
+ public:
+  Counter(const object::ObjectStore& objects, Projection& projection, Recorder& recorder, Clock clock);
+
+  // Records delivery.opened, durable before `done` gets the reading. The same account opening the same object
+  // again within a minute adds no entry.
+  using Opened = std::function<void(std::variant<std::shared_ptr<Reading>, Problem>)>;
+  void open(const Caller& caller, const Delivery& delivery, Post post, Opened done);
+
+  // Takes responsibility for a delivery; refused until one account has been sent every byte of it.
+  void acknowledge(const Caller& caller, const Delivery& delivery, const Done& done);
+
+  // Appends object.disposed for what was acknowledged more than seven days ago, and removes it.
+  void dispose_old();
+
+ private:
+  friend class Reading;
+  using Key = std::pair<std::string, std::string>;  // account, object
+  bool opened_lately(const Key& key);
+  bool collected(const Delivery& delivery);
+  void sent(const Caller& caller, const Delivery& delivery, std::uint64_t from, std::uint64_t to);
+
+  const object::ObjectStore& objects_;
+  Projection& projection_;
+  Recorder& recorder_;
+  Clock clock_;
+  std::mutex mutex_;
+  std::map<Key, entry::Micros> opened_;  // delivery.opened of the last minute
+  std::map<Key, ByteSet> sent_;          // gone once every byte was sent
+  std::set<std::string> whole_;          // objects of which one account has been sent every byte
+};
+
+}  // namespace chancery::transfer

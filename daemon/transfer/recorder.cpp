@@ -1,0 +1,124 @@
+#include "daemon/transfer/recorder.h"
+
+#include <utility>
+
+namespace chancery::transfer {
+
+namespace {
+
+constexpr entry::Micros kMinute = 60'000'000;
+constexpr std::size_t kReasonBytes = 2000;  // of a gathered reason: as many names as fit
+
+std::string or_dash(const std::string& value) { return value.empty() ? "-" : value; }
+
+}  // namespace
+
+Recorder::Recorder(Projection& projection, Ledger ledger, Clock clock, Log log)
+    : projection_(projection), ledger_(std::move(ledger)), clock_(std::move(clock)), log_(std::move(log)) {}
+
+void Recorder::record(std::vector<entry::Event> batch, Answered answered, std::function<void()> refused) {
+  submit(std::move(batch), std::move(answered), std::move(refused));
+}
+
+void Recorder::submit(std::vector<entry::Event> batch, Answered answered, std::function<void()> refused) {
+  auto kept = std::make_shared<std::vector<entry::Event>>(batch);
+  {
+    const std::lock_guard lock(mutex_);
+    ++outstanding_;
+  }
+  ledger_.append(std::move(batch), [this, kept, answered = std::move(answered),
+                                    refused = std::move(refused)](service::Appended appended) {
+    switch (appended.outcome) {
+      case service::Outcome::durable:
+        available_ = true;
+        for (std::size_t i = 0; i < kept->size(); ++i)
+          projection_.apply(appended.seqs[i], appended.times[i], (*kept)[i]);
+        break;
+      case service::Outcome::refused:
+        log_("the ledger refused an entry: " + appended.reason);
+        if (refused) refused();
+        break;
+      case service::Outcome::unknown: {
+        available_ = false;
+        const std::lock_guard lock(mutex_);
+        unresolved_.push_back({std::move(*kept), refused});
+        break;
+      }
+    }
+    if (answered) answered(appended);
+    const std::lock_guard lock(mutex_);
+    --outstanding_;
+    idle_.notify_all();
+  });
+}
+
+void Recorder::append_ended(const Ended& ended, std::uint64_t count) {
+  entry::Event event;
+  event.id = entry::id_from_hex(ended.transfer).value();
+  event.name = ended.event;
+  event.plain = {{"agency", ended.caller.agency},  {"code", ended.code},
+                 {"count", std::to_string(count)}, {"policy", or_dash(ended.policy)},
+                 {"route", or_dash(ended.route)},  {"transfer", ended.transfer}};
+  event.committed = {{"account", ended.caller.user}, {"address", ended.caller.address},
+                     {"key", ended.caller.key},      {"name", ended.name},
+                     {"reason", ended.reason},       {"size", std::to_string(ended.size)}};
+  submit({std::move(event)}, {}, {});
+}
+
+void Recorder::record_ended(Ended ended) {
+  {
+    const std::lock_guard lock(mutex_);
+    const Kind kind{ended.event, ended.caller.user, ended.route, ended.code};
+    const auto [place, first] = gathered_.try_emplace(kind);
+    Gathered& gathered = place->second;
+    if (!first) {
+      if (gathered.count == 0) {
+        gathered.first = std::move(ended);
+      } else if (gathered.first.reason.size() + ended.name.size() < kReasonBytes) {
+        gathered.first.reason += "; also " + ended.name;
+      }
+      ++gathered.count;
+      return;
+    }
+    gathered.since = clock_();
+  }
+  append_ended(ended, 1);
+}
+
+void Recorder::flush_gathered(entry::Micros before) {
+  std::vector<Gathered> ready;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto i = gathered_.begin(); i != gathered_.end();) {
+      if (i->second.since < before) {
+        if (i->second.count > 0) ready.push_back(std::move(i->second));
+        i = gathered_.erase(i);
+      } else {
+        ++i;
+      }
+    }
+  }
+  for (const Gathered& gathered : ready) append_ended(gathered.first, gathered.count);
+}
+
+void Recorder::tick() {
+  const bool before = available_;
+  available_ = ledger_.writable();
+  if (before != available_) log_(available_ ? "the ledger answers again" : "the ledger takes no entries");
+  if (!available_) return;
+  std::vector<Unresolved> again;
+  {
+    const std::lock_guard lock(mutex_);
+    again.swap(unresolved_);
+  }
+  for (Unresolved& one : again) submit(std::move(one.batch), {}, std::move(one.refused));
+  flush_gathered(clock_() - kMinute);
+}
+
+void Recorder::finish(std::chrono::milliseconds longest) {
+  flush_gathered(clock_() + kMinute);
+  std::unique_lock lock(mutex_);
+  idle_.wait_for(lock, longest, [this] { return outstanding_ == 0; });
+}
+
+}  // namespace chancery::transfer

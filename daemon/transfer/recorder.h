@@ -1,0 +1,97 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "daemon/transfer/caller.h"
+#include "daemon/transfer/projection.h"
+#include "ledger/entry/entry.h"
+#include "ledger/service/client.h"
+
+namespace chancery::transfer {
+
+// The ledger as the hub sees it, and the clock: the seams that tests replace.
+struct Ledger {
+  // Appends a batch; see service::Client::submit.
+  std::function<void(std::vector<entry::Event>, std::function<void(service::Appended)>)> append;
+  // Whether it would take entries now; may block for some seconds.
+  std::function<bool()> writable;
+};
+using Clock = std::function<entry::Micros()>;
+using Log = std::function<void(const std::string& sentence)>;
+
+// Puts entries into the ledger and keeps the projection in step with it. Thread-safe.
+class Recorder {
+ public:
+  Recorder(Projection& projection, Ledger ledger, Clock clock, Log log);
+
+  // Appends `batch`. `answered` is told once what the caller may be told now; `refused` is called, at that
+  // moment or later, when it is certain that the batch is not in the ledger and will never be. An unknown
+  // outcome is resolved by tick(), which submits the same batch again until there is an answer: the ids make
+  // that harmless.
+  using Answered = std::function<void(const service::Appended&)>;
+  void record(std::vector<entry::Event> batch, Answered answered, std::function<void()> refused);
+
+  // Appends a file.refused or file.abandoned entry. Equal refusals (account, route, code) within a minute
+  // after the first are kept together in one further entry with a count, so that nobody can flood the ledger;
+  // while the ledger cannot be reached they wait in memory.
+  struct Ended {
+    Caller caller;
+    std::string event;     // "file.refused" or "file.abandoned"
+    std::string transfer;  // 32 hex digits
+    std::string route;     // empty for one that the policy does not know
+    std::string policy;
+    std::string code;
+    std::string name;
+    std::string reason;
+    std::uint64_t size = 0;
+  };
+  void record_ended(Ended ended);
+
+  // Whether the ledger answered when last asked.
+  bool available() const { return available_; }
+
+  // To be called every second or so, never twice at once; may block while the ledger does not answer.
+  void tick();
+
+  // At the end: writes what is still gathered and waits, at most this long, for what is outstanding.
+  void finish(std::chrono::milliseconds longest);
+
+ private:
+  struct Unresolved {
+    std::vector<entry::Event> batch;
+    std::function<void()> refused;
+  };
+  struct Gathered {
+    Ended first;
+    std::uint64_t count = 0;
+    entry::Micros since = 0;
+  };
+  using Kind = std::tuple<std::string, std::string, std::string, std::string>;
+
+  void submit(std::vector<entry::Event> batch, Answered answered, std::function<void()> refused);
+  void append_ended(const Ended& ended, std::uint64_t count);
+  void flush_gathered(entry::Micros before);
+
+  Projection& projection_;
+  Ledger ledger_;
+  Clock clock_;
+  Log log_;
+  std::atomic<bool> available_{true};
+  std::mutex mutex_;
+  std::condition_variable idle_;
+  std::size_t outstanding_ = 0;
+  std::vector<Unresolved> unresolved_;
+  std::map<Kind, Gathered> gathered_;
+};
+
+}  // namespace chancery::transfer

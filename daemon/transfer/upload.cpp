@@ -1,0 +1,304 @@
+#include "daemon/transfer/upload.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <iterator>
+#include <set>
+#include <system_error>
+#include <utility>
+
+#include <botan/hash.h>
+#include <botan/hex.h>
+
+#include "policies/seal/seal.h"
+
+namespace chancery::transfer {
+
+namespace {
+
+constexpr std::uint64_t kReorderWindow = 4 << 20;
+
+// A refusal found while bytes are arriving, with its code in the ledger's closed alphabet.
+struct Refused {
+  std::string code;
+  Problem problem;
+};
+
+std::string hex_digest(Botan::HashFunction& hash) { return Botan::hex_encode(hash.final_stdvec(), false); }
+
+std::string or_dash(const std::string& value) { return value.empty() ? "-" : value; }
+
+Problem disk_problem(const std::system_error& error) {
+  if (error.code() == std::errc::no_space_on_device || error.code().value() == EDQUOT ||
+      error.code() == std::errc::file_too_large)
+    return {
+        Problem::Kind::failed,
+        "The hub's disk is full. Nothing of this file was kept; please try again later, and tell the hub."};
+  return {Problem::Kind::failed,
+          "The hub could not write this file. Nothing of it was kept; please try again later."};
+}
+
+}  // namespace
+
+// One output: an object being sealed for one receiving agency.
+struct Output {
+  Output(std::string to, std::string keys, object::Draft object)
+      : agency(std::move(to)), recipients(std::move(keys)), draft(std::move(object)) {}
+
+  std::string agency;
+  std::string recipients;  // sorted recipient strings, one a line
+  object::Draft draft;
+  std::unique_ptr<Botan::HashFunction> sealed_hash = Botan::HashFunction::create_or_throw("SHA-256");
+  std::unique_ptr<seal::Sealer> sealer;
+  std::string sealed_sha256;
+};
+
+struct Upload::Pipeline {
+  std::unique_ptr<Botan::HashFunction> hash = Botan::HashFunction::create_or_throw("SHA-256");
+  std::vector<std::unique_ptr<Output>> outputs;
+};
+
+Upload::Upload(Desk desk, Post post, Caller caller, std::shared_ptr<const route::Policy> policy,
+               std::string route, std::string name, bool temporary)
+    : desk_(std::move(desk)),
+      post_(std::move(post)),
+      caller_(std::move(caller)),
+      policy_(std::move(policy)),
+      route_(std::move(route)),
+      name_(std::move(name)),
+      temporary_(temporary),
+      id_(entry::to_hex(entry::random_id())),
+      begun_(desk_.clock()) {}
+
+Upload::~Upload() = default;
+
+std::uint64_t Upload::contiguous() const {
+  const std::lock_guard lock(mutex_);
+  return contiguous_;
+}
+
+std::optional<Problem> Upload::failed() const {
+  const std::lock_guard lock(mutex_);
+  return failed_;
+}
+
+void Upload::close(Done done) {
+  post_([self = shared_from_this(), done = std::move(done)] {
+    self->run(done, [&] {
+      {
+        const std::lock_guard lock(self->mutex_);
+        self->closed_ = true;
+      }
+      done(std::nullopt);
+    });
+  });
+}
+
+bool Upload::closed() const {
+  const std::lock_guard lock(mutex_);
+  return closed_;
+}
+
+// Runs one step of the upload and answers: the one place where a failure becomes a refusal.
+void Upload::run(const Done& done, const std::function<void()>& step) {
+  if (auto problem = failed()) return done(std::move(problem));
+  try {
+    step();
+  } catch (const Refused& refused) {
+    fail(refused.code, refused.problem);
+    done(refused.problem);
+  } catch (const std::system_error& error) {
+    const Problem problem = disk_problem(error);
+    fail("disk", problem);
+    done(problem);
+  } catch (const std::exception&) {
+    const Problem problem{Problem::Kind::failed, "The hub could not take this file. Nothing of it was kept."};
+    fail("internal", problem);
+    done(problem);
+  }
+}
+
+void Upload::fail(const std::string& code, const Problem& problem) {
+  {
+    const std::lock_guard lock(mutex_);
+    failed_ = problem;
+  }
+  discard();
+  desk_.recorder.record_ended(
+      {caller_, "file.refused", id_, route_, policy_->hash, code, name_, problem.sentence, contiguous()});
+}
+
+// Removes what is on the disk, the objects of a commit that failed half-way too.
+void Upload::discard() {
+  ended_ = true;
+  early_.clear();
+  if (!pipeline_) return;
+  for (const auto& output : pipeline_->outputs) desk_.objects.remove(output->draft.id());
+  pipeline_.reset();
+}
+
+void Upload::write(std::uint64_t offset, std::vector<std::uint8_t> data, Done done) {
+  post_([self = shared_from_this(), offset, data = std::move(data), done = std::move(done)]() mutable {
+    self->run(done, [&] {
+      self->take(offset, std::move(data));
+      done(std::nullopt);
+    });
+  });
+}
+
+void Upload::take(std::uint64_t offset, std::vector<std::uint8_t> data) {
+  const std::uint64_t have = contiguous();
+  const auto out_of_order = [&](const std::string& why) {
+    throw Refused{"write-order", {Problem::Kind::failed, why}};
+  };
+  if (offset > UINT64_MAX - data.size()) out_of_order("No file can be that long.");
+  check_size(offset + data.size());
+  if (offset < have)
+    out_of_order(
+        "Bytes that were already sealed cannot be written again. Please upload the file from its start.");
+  if (offset + data.size() - have > kReorderWindow && offset != have)
+    out_of_order("The file must be written from its start to its end; there is a gap of more than 4 MiB.");
+  // Early pieces never overlap, so the window bounds what they hold.
+  const auto after = early_.lower_bound(offset);
+  const bool overlaps =
+      (after != early_.end() && offset + data.size() > after->first) ||
+      (after != early_.begin() && std::prev(after)->first + std::prev(after)->second.size() > offset);
+  if (overlaps) out_of_order("Two writes overlap. Please upload the file from its start.");
+  if (offset != have) {
+    if (!data.empty()) early_[offset] = std::move(data);
+    return;
+  }
+  consume(data);
+  while (!early_.empty() && early_.begin()->first == contiguous())
+    consume(early_.extract(early_.begin()).mapped());
+}
+
+void Upload::check_size(std::uint64_t size) const {
+  const route::Decision decision =
+      route::decide(*policy_, {caller_.agency, route_, name_, temporary_, false, size, begun_ / 1'000'000});
+  if (!decision.allowed())
+    throw Refused{std::string(route::to_code(decision.refusal)), {Problem::Kind::denied, decision.reason}};
+}
+
+void Upload::open_pipeline() {
+  if (pipeline_) return;
+  auto pipeline = std::make_unique<Pipeline>();
+  for (const std::string& agency : policy_->routes.find(route_)->second.to) {
+    const auto& keys = policy_->agencies.find(agency)->second.seal_to;
+    std::set<std::string> sorted;
+    for (const auto& key : keys) sorted.insert(key.text());
+    std::string recipients;
+    for (const std::string& key : sorted) recipients += key + "\n";
+    auto output = std::make_unique<Output>(agency, recipients,
+                                           desk_.objects.create(id_ + '~' + caller_.agency + '~' + route_));
+    Output* const raw = output.get();
+    output->sealer = std::make_unique<seal::Sealer>(keys, [raw](std::span<const std::uint8_t> bytes) {
+      raw->sealed_hash->update(bytes);
+      raw->draft.write(bytes);
+    });
+    pipeline->outputs.push_back(std::move(output));
+  }
+  pipeline_ = std::move(pipeline);
+}
+
+void Upload::consume(const std::vector<std::uint8_t>& data) {
+  open_pipeline();
+  pipeline_->hash->update(data);
+  for (const auto& output : pipeline_->outputs) output->sealer->update(data);
+  const std::lock_guard lock(mutex_);
+  contiguous_ += data.size();
+}
+
+void Upload::finish(std::string name, Done done) {
+  post_([self = shared_from_this(), name = std::move(name), done = std::move(done)] {
+    self->run(done, [&] { self->commit(name, done); });
+  });
+}
+
+void Upload::commit(const std::string& name, const Done& done) {
+  if (ended_) return done(Problem{Problem::Kind::failed, "This file was already finished."});
+  if (!early_.empty())
+    throw Refused{"write-order",
+                  {Problem::Kind::failed, "Part of the file is missing: there is a gap after byte " +
+                                              std::to_string(contiguous()) + ". Please upload it again."}};
+  if (!desk_.recorder.available())
+    throw Refused{"ledger-unavailable",
+                  {Problem::Kind::failed,
+                   "The hub cannot record transfers at the moment, so nothing of this file "
+                   "was kept. Please try again later."}};
+  open_pipeline();
+  const std::string sha256 = hex_digest(*pipeline_->hash);
+  for (const auto& output : pipeline_->outputs) {
+    output->sealer->finish();
+    output->sealed_sha256 = hex_digest(*output->sealed_hash);
+    output->draft.keep();
+  }
+  std::vector<entry::Event> events = batch(name, sha256);
+  std::vector<object::ObjectId> objects;
+  for (const auto& output : pipeline_->outputs) objects.push_back(output->draft.id());
+  pipeline_.reset();
+  ended_ = true;
+  desk_.recorder.record(
+      std::move(events),
+      [done](const service::Appended& appended) {
+        if (appended.outcome == service::Outcome::durable) return done(std::nullopt);
+        if (appended.outcome == service::Outcome::unknown)
+          return done(
+              Problem{Problem::Kind::failed,
+                      "The hub does not know yet whether this file was recorded. Look in /receipts before "
+                      "you send it again."});
+        done(Problem{Problem::Kind::failed,
+                     "The hub could not record this file, so nothing of it was kept. Please "
+                     "try again later."});
+      },
+      [&store = desk_.objects, objects] {
+        for (const object::ObjectId& object : objects) store.remove(object);
+      });
+}
+
+std::vector<entry::Event> Upload::batch(const std::string& name, const std::string& sha256) const {
+  const route::Route& route = policy_->routes.find(route_)->second;
+  std::vector<entry::Event> events(1);
+  events[0].id = entry::id_from_hex(id_).value();
+  events[0].name = "file.accepted";
+  events[0].plain = {{"agency", caller_.agency},
+                     {"agreement", or_dash(route.agreement)},
+                     {"outputs", std::to_string(pipeline_->outputs.size())},
+                     {"policy", policy_->hash},
+                     {"route", route_},
+                     {"transfer", id_}};
+  events[0].committed = {{"account", caller_.user}, {"address", caller_.address},
+                         {"key", caller_.key},      {"name", name},
+                         {"rows-in", ""},           {"rows-out", ""},
+                         {"sha256", sha256},        {"size", std::to_string(contiguous())},
+                         {"subjects", ""}};
+  for (const auto& output : pipeline_->outputs) {
+    entry::Event event;
+    event.id = entry::random_id();
+    event.name = "delivery.made";
+    event.plain = {{"agency", output->agency},
+                   {"object", output->draft.id()},
+                   {"route", route_},
+                   {"sealed-sha256", output->sealed_sha256},
+                   {"sealed-size", std::to_string(output->draft.size())},
+                   {"transfer", id_}};
+    event.committed = {{"name", name}, {"recipients", output->recipients}, {"rows", ""}, {"sha256", sha256}};
+    events.push_back(std::move(event));
+  }
+  return events;
+}
+
+void Upload::abandon(std::string code, std::string reason) {
+  post_([self = shared_from_this(), code = std::move(code), reason = std::move(reason)] {
+    if (self->ended_) return;
+    self->discard();
+    {
+      const std::lock_guard lock(self->mutex_);
+      self->failed_ = Problem{Problem::Kind::failed, reason};
+    }
+    self->desk_.recorder.record_ended({self->caller_, "file.abandoned", self->id_, self->route_,
+                                       self->policy_->hash, code, self->name_, reason, self->contiguous()});
+  });
+}
+
+}  // namespace chancery::transfer

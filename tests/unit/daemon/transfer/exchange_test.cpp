@@ -1,0 +1,285 @@
+#include "daemon/transfer/exchange.h"
+
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "stage.h"
+
+namespace chancery::transfer {
+namespace {
+
+class ExchangeTest : public testing::Test {
+ protected:
+  Stage stage;
+
+  std::vector<Delivery> waiting(const std::string& agency = "beta") const {
+    return stage.exchange->projection().waiting(agency, "flow");
+  }
+  std::string collect(const Delivery& delivery) {
+    auto opened = stage.open_delivery(delivery);
+    EXPECT_TRUE(std::holds_alternative<std::shared_ptr<Reading>>(opened));
+    return Stage::read(std::get<std::shared_ptr<Reading>>(opened), 0, 1 << 20);
+  }
+};
+
+TEST_F(ExchangeTest, AnUploadIsSealedToEachRecipientAndRecorded) {
+  const std::string content(200'000, 'x');
+  ASSERT_FALSE(stage.put("oct.csv", content));
+  EXPECT_EQ(stage.ledger.count("file.accepted"), 1U);
+  EXPECT_EQ(stage.ledger.count("delivery.made"), 2U);
+  ASSERT_EQ(waiting().size(), 1U);
+  EXPECT_EQ(waiting()[0].shown_name, "oct.csv.age");
+  EXPECT_EQ(Stage::opened(collect(waiting()[0]), stage.beta), content);
+  const auto accepted = stage.ledger.last("file.accepted");
+  EXPECT_EQ(accepted->committed.at("size"), "200000");
+  EXPECT_EQ(accepted->plain.at("outputs"), "2");
+}
+
+TEST_F(ExchangeTest, PlainTextIsNowhereOnTheDisk) {
+  const std::string marker = "Margaret Ashworth 999 000 0018";
+  ASSERT_FALSE(stage.put("oct.csv", marker + std::string(100'000, 'x') + marker));
+  for (const auto& path : stage.object_files()) {
+    std::ifstream file(path, std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+    EXPECT_EQ(bytes.find(marker), std::string::npos) << path;
+  }
+  EXPECT_EQ(stage.object_files().size(), 2U);
+}
+
+TEST_F(ExchangeTest, AnEmptyFileIsAFile) {
+  ASSERT_FALSE(stage.put("empty.csv", ""));
+  EXPECT_EQ(Stage::opened(collect(waiting()[0]), stage.beta), "");
+}
+
+TEST_F(ExchangeTest, WritesWithinTheWindowAreReordered) {
+  auto upload = std::get<std::shared_ptr<Upload>>(stage.begin("a.bin"));
+  EXPECT_FALSE(Stage::write(upload, 6, "world"));
+  EXPECT_EQ(upload->contiguous(), 0U);
+  EXPECT_FALSE(Stage::write(upload, 0, "hello "));
+  EXPECT_EQ(upload->contiguous(), 11U);
+  EXPECT_FALSE(Stage::wait([&](Done done) { stage.exchange->close(upload, std::move(done)); }));
+  EXPECT_EQ(Stage::opened(collect(waiting()[0]), stage.beta), "hello world");
+}
+
+TEST_F(ExchangeTest, GapsAndOverlapsFailWithASentence) {
+  struct Case {
+    std::vector<std::pair<std::uint64_t, std::string>> writes;
+    std::string says;
+  };
+  const std::vector<Case> cases = {
+      {{{5, "late"}}, "gap"},
+      {{{0, "abc"}, {1, "b"}}, "already sealed"},
+      {{{8 << 20, "far"}}, "gap"},
+      {{{10, "abc"}, {12, "x"}}, "overlap"},
+      {{{10, "abc"}, {9, "xy"}}, "overlap"},
+      {{{10, "abc"}, {0, "0123456789ab"}}, "overlap"},
+      {{{UINT64_MAX - 1, "abc"}}, "that long"},
+  };
+  for (const Case& one : cases) {
+    auto upload = std::get<std::shared_ptr<Upload>>(stage.begin("a.bin"));
+    std::optional<Problem> problem;
+    for (const auto& [offset, bytes] : one.writes) problem = Stage::write(upload, offset, bytes);
+    const auto closed = Stage::wait([&](Done done) { stage.exchange->close(upload, std::move(done)); });
+    ASSERT_TRUE(closed) << one.says;
+    EXPECT_NE(closed->sentence.find(one.says), std::string::npos) << closed->sentence;
+  }
+  EXPECT_TRUE(waiting().empty());
+  EXPECT_TRUE(stage.object_files().empty());
+  EXPECT_EQ(stage.ledger.count("file.accepted"), 0U);
+}
+
+TEST_F(ExchangeTest, TheFirstExcessByteEndsAnUpload) {
+  auto upload = std::get<std::shared_ptr<Upload>>(stage.begin("a.bin"));
+  const std::string block(4 << 20, 'x');
+  for (int i = 0; i < 5; ++i)
+    ASSERT_FALSE(Stage::write(upload, static_cast<std::uint64_t>(i) * block.size(), block));
+  const auto problem = Stage::write(upload, 5 * block.size(), "x");
+  ASSERT_TRUE(problem);
+  EXPECT_EQ(stage.ledger.last("file.refused")->plain.at("code"), "too-large");
+  EXPECT_TRUE(Stage::wait([&](Done done) { stage.exchange->close(upload, std::move(done)); }));
+  EXPECT_TRUE(stage.object_files().empty());
+}
+
+TEST_F(ExchangeTest, ARefusalIsASentenceAndAnEntry) {
+  const auto problem = stage.put("notes.doc", "x");
+  ASSERT_TRUE(problem);
+  EXPECT_EQ(problem->kind, Problem::Kind::denied);
+  const auto refused = stage.ledger.last("file.refused");
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->committed.at("name"), "notes.doc");
+  EXPECT_EQ(refused->committed.at("reason"), problem->sentence);
+  const std::string month = entry::format_time(stage.ledger.now).substr(0, 7);
+  EXPECT_EQ(stage.exchange->projection().outcomes("alpha", month).size(), 1U);
+}
+
+TEST_F(ExchangeTest, EqualRefusalsWithinAMinuteAreOneFurtherEntry) {
+  for (int i = 0; i < 500; ++i) EXPECT_TRUE(stage.put("bad" + std::to_string(i) + ".doc", "x"));
+  EXPECT_EQ(stage.ledger.count("file.refused"), 1U);
+  stage.exchange->stop();
+  EXPECT_EQ(stage.ledger.count("file.refused"), 2U);
+  const auto rest = stage.ledger.last("file.refused");
+  EXPECT_EQ(rest->plain.at("count"), "499");
+  EXPECT_NE(rest->committed.at("reason").find("bad2.doc"), std::string::npos);
+  EXPECT_LT(rest->committed.at("reason").size(), 4000U);
+}
+
+TEST_F(ExchangeTest, ATemporaryNameIsDeliveredAtItsRename) {
+  ASSERT_FALSE(stage.put("oct.csv.part", "rows"));
+  EXPECT_TRUE(waiting().empty());
+  EXPECT_EQ(stage.exchange->find_in_progress(stage.sender, "flow", "oct.csv.part")->size, 4U);
+  const auto rename = [&](const std::string& to) {
+    return Stage::wait([&](Done done) {
+      stage.exchange->rename(stage.sender, "flow", "oct.csv.part", to, std::move(done));
+    });
+  };
+  EXPECT_TRUE(rename("oct.doc")) << "a name that is not accepted";
+  EXPECT_TRUE(rename("other.part"));
+  EXPECT_FALSE(rename("oct.csv")) << "the refusals before it must have lost nothing";
+  ASSERT_EQ(waiting().size(), 1U);
+  EXPECT_EQ(Stage::opened(collect(waiting()[0]), stage.beta), "rows");
+  EXPECT_TRUE(rename("again.csv"));
+}
+
+TEST_F(ExchangeTest, ADroppedUploadLeavesNothingButItsEntry) {
+  auto upload = std::get<std::shared_ptr<Upload>>(stage.begin("a.bin"));
+  ASSERT_FALSE(Stage::write(upload, 0, std::string(100'000, 'x')));
+  EXPECT_FALSE(stage.object_files().empty());
+  stage.exchange->drop(upload);
+  stage.exchange->stop();
+  EXPECT_TRUE(stage.object_files().empty());
+  EXPECT_EQ(stage.ledger.last("file.abandoned")->plain.at("code"), "connection-lost");
+}
+
+TEST_F(ExchangeTest, RemovingAcknowledgesOnlyWhatWasCollectedWhole) {
+  ASSERT_FALSE(stage.put("oct.csv", std::string(50'000, 'x')));
+  const Delivery delivery = waiting()[0];
+  const auto acknowledge = [&] {
+    return Stage::wait([&](Done done) { stage.exchange->acknowledge(stage.receiver, delivery, done); });
+  };
+  EXPECT_TRUE(acknowledge());
+  auto reading = std::get<std::shared_ptr<Reading>>(stage.open_delivery(delivery));
+  EXPECT_EQ(stage.ledger.count("delivery.opened"), 1U);
+  const auto size = static_cast<std::uint32_t>(delivery.sealed_size);
+  Stage::read(reading, size / 2, size);  // the second half first
+  EXPECT_TRUE(acknowledge());
+  EXPECT_EQ(stage.ledger.count("delivery.collected"), 0U);
+  Stage::read(reading, 0, size / 2);
+  EXPECT_EQ(stage.ledger.count("delivery.collected"), 1U);
+  EXPECT_FALSE(acknowledge());
+  EXPECT_TRUE(waiting().empty());
+  EXPECT_EQ(waiting("gamma").size(), 1U) << "another agency's delivery is its own";
+  EXPECT_EQ(stage.ledger.count("delivery.acknowledged"), 1U);
+  EXPECT_EQ(stage.object_files().size(), 2U) << "kept seven days more";
+}
+
+TEST_F(ExchangeTest, TwoFilesOfOneNameAreToldApartAlsoAfterARebuild) {
+  ASSERT_FALSE(stage.put("oct.csv", "one"));
+  ASSERT_FALSE(stage.put("oct.csv", "two"));
+  const auto names = [&] {
+    std::vector<std::string> result;
+    for (const Delivery& delivery : waiting()) result.push_back(delivery.shown_name);
+    return result;
+  };
+  const auto before = names();
+  ASSERT_EQ(before.size(), 2U);
+  EXPECT_EQ(before[0], "oct.csv.age");
+  EXPECT_TRUE(before[1].starts_with("oct~") && before[1].ends_with(".csv.age")) << before[1];
+  stage.open();
+  EXPECT_EQ(names(), before);
+}
+
+TEST_F(ExchangeTest, WhileTheLedgerIsAwayNothingIsTakenOrShown) {
+  ASSERT_FALSE(stage.put("first.csv", "x"));
+  auto upload = std::get<std::shared_ptr<Upload>>(stage.begin("second.csv"));
+  ASSERT_FALSE(Stage::write(upload, 0, "bytes"));
+  stage.ledger.next = service::Outcome::refused;
+  const auto problem = Stage::wait([&](Done done) { stage.exchange->close(upload, std::move(done)); });
+  ASSERT_TRUE(problem);
+  EXPECT_NE(problem->sentence.find("try again later"), std::string::npos);
+  EXPECT_EQ(waiting().size(), 1U);
+  EXPECT_EQ(stage.object_files().size(), 2U) << "only the first file's objects";
+  EXPECT_TRUE(std::holds_alternative<Problem>(stage.open_delivery(waiting()[0])));
+}
+
+TEST_F(ExchangeTest, AnUnknownOutcomeIsToldAsUnknownAndResolvedLater) {
+  stage.ledger.next = service::Outcome::unknown;
+  stage.ledger.store_unknown = true;
+  const auto problem = stage.put("oct.csv", "rows");
+  ASSERT_TRUE(problem);
+  EXPECT_NE(problem->sentence.find("/receipts"), std::string::npos) << problem->sentence;
+  EXPECT_EQ(stage.object_files().size(), 2U) << "no object goes while its entry may be there";
+  EXPECT_TRUE(std::holds_alternative<Problem>(stage.begin("more.csv")));
+  stage.ledger.next = service::Outcome::durable;
+  for (int i = 0; i < 50 && waiting().empty(); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  ASSERT_EQ(waiting().size(), 1U);
+  EXPECT_EQ(stage.ledger.count("file.accepted"), 1U) << "asked again, not appended again";
+}
+
+TEST_F(ExchangeTest, ARestartRemovesWhatNoEntryNamesAndNothingElse) {
+  ASSERT_FALSE(stage.put("oct.csv", "rows"));
+  stage.exchange->stop();
+  const std::string orphan(32, 'b');
+  std::ofstream(stage.directory / "objects" / "bb" / (orphan + ".age")) << "sealed";
+  const std::string lost(32, 'c');
+  std::ofstream(stage.directory / "objects" / "tmp" / (orphan + "~" + lost + "~alpha~flow")) << "half";
+  stage.open();
+  EXPECT_EQ(stage.object_files().size(), 2U);
+  EXPECT_EQ(waiting().size(), 1U);
+  const auto abandoned = stage.ledger.last("file.abandoned");
+  ASSERT_TRUE(abandoned);
+  EXPECT_EQ(abandoned->plain.at("transfer"), lost);
+  EXPECT_EQ(abandoned->plain.at("code"), "hub-restarted");
+}
+
+TEST_F(ExchangeTest, ActivationsAreRecordedOnceAndTransfersUnderWayKeepTheirPolicy) {
+  EXPECT_EQ(stage.ledger.count("policy.activated"), 1U);
+  EXPECT_EQ(stage.ledger.count("route.state"), 1U);
+  stage.open();
+  EXPECT_EQ(stage.ledger.count("policy.activated"), 1U);
+  auto upload = std::get<std::shared_ptr<Upload>>(stage.begin("a.csv"));
+  auto changed = std::make_shared<route::Policy>(*stage.policy);
+  changed->hash = std::string(64, 'b');
+  changed->routes["flow"].state = route::State::suspended;
+  stage.exchange->activate(changed);
+  EXPECT_EQ(stage.ledger.last("route.state")->plain.at("to"), "suspended");
+  EXPECT_TRUE(std::holds_alternative<Problem>(stage.begin("b.csv")));
+  ASSERT_FALSE(Stage::write(upload, 0, "x"));
+  EXPECT_FALSE(Stage::wait([&](Done done) { stage.exchange->close(upload, std::move(done)); }));
+  EXPECT_EQ(stage.ledger.last("file.accepted")->plain.at("policy"), std::string(64, 'a'));
+}
+
+TEST_F(ExchangeTest, AnActivationThatCannotBeRecordedChangesNothing) {
+  auto changed = std::make_shared<route::Policy>(*stage.policy);
+  changed->hash = std::string(64, 'b');
+  stage.ledger.next = service::Outcome::refused;
+  EXPECT_THROW(stage.exchange->activate(changed), std::runtime_error);
+  EXPECT_EQ(stage.exchange->policy()->hash, std::string(64, 'a'));
+}
+
+TEST_F(ExchangeTest, AKnownRefusalAtTheDoorIsCountedByAddress) {
+  for (int i = 0; i < 1000; ++i)
+    stage.exchange->refused_at_door("10.0." + std::to_string(i % 200) + ".1", "deadline");
+  for (int i = 0; i < 10; ++i) stage.exchange->refused_at_door("2001:db8::" + std::to_string(i), "deadline");
+  stage.exchange->stop();
+  EXPECT_EQ(stage.ledger.count("session.refused"), 65U) << "64 rows and one for the rest";
+}
+
+TEST(ByteSetTest, CoversOnlyWhenEveryByteIsThere) {
+  ByteSet set;
+  set.add(10, 20);
+  set.add(30, 40);
+  EXPECT_FALSE(set.covers(40));
+  set.add(0, 10);
+  set.add(15, 31);
+  EXPECT_TRUE(set.covers(40));
+  EXPECT_FALSE(set.covers(41));
+  set.add(40, 40);
+  EXPECT_FALSE(set.covers(41));
+  set.add(39, 41);
+  EXPECT_TRUE(set.covers(41));
+}
+
+}  // namespace
+}  // namespace chancery::transfer

@@ -1,0 +1,199 @@
+#pragma once
+
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <future>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/transfer/exchange.h"
+#include "policies/seal/seal.h"
+
+// A hub without network and without chancery-ledgerd: the ledger is a list in memory that can be told to
+// fail.
+namespace chancery::transfer {
+
+class FakeLedger {
+ public:
+  struct Stored {
+    std::uint64_t seq;
+    entry::Micros time;
+    entry::Event event;
+  };
+
+  Ledger ledger() {
+    return {[this](std::vector<entry::Event> batch, std::function<void(service::Appended)> done) {
+              done(append(std::move(batch)));
+            },
+            [this] { return next == service::Outcome::durable; }};
+  }
+
+  service::Appended append(std::vector<entry::Event> batch) {
+    const std::lock_guard lock(mutex_);
+    service::Appended appended;
+    appended.outcome = next;
+    appended.reason = "as the test wishes";
+    if (next == service::Outcome::refused || (next == service::Outcome::unknown && !store_unknown))
+      return appended;
+    for (entry::Event& event : batch) {
+      const auto hex = entry::to_hex(event.id);
+      if (!seqs_.contains(hex)) {
+        seqs_[hex] = stored.size();
+        stored.push_back({stored.size(), now, std::move(event)});
+      }
+      appended.seqs.push_back(seqs_[hex]);
+      appended.times.push_back(now);
+    }
+    return appended;
+  }
+
+  Past past() const {
+    return {stored.size(), [this](std::uint64_t from, const auto& visit) {
+              for (std::size_t i = from; i < stored.size(); ++i)
+                visit(stored[i].seq, stored[i].time, stored[i].event);
+            }};
+  }
+
+  std::size_t count(const std::string& event) const {
+    const std::lock_guard lock(mutex_);
+    std::size_t found = 0;
+    for (const Stored& one : stored) found += one.event.name == event ? 1U : 0U;
+    return found;
+  }
+  std::optional<entry::Event> last(const std::string& event) const {
+    const std::lock_guard lock(mutex_);
+    for (auto i = stored.rbegin(); i != stored.rend(); ++i)
+      if (i->event.name == event) return i->event;
+    return std::nullopt;
+  }
+
+  service::Outcome next = service::Outcome::durable;
+  bool store_unknown = false;  // an unknown outcome is in the ledger all the same
+  entry::Micros now = 1'790'000'000'000'000;
+  std::vector<Stored> stored;
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::string, std::uint64_t> seqs_;
+};
+
+// A directory, a policy with one live route `flow` from `alpha` to `beta` and `gamma`, and an Exchange over
+// them.
+class Stage {
+ public:
+  Stage()
+      : beta(seal::Identity::generate(seal::KeyKind::x25519)),
+        gamma(seal::Identity::generate(seal::KeyKind::x25519)) {
+    std::string name = (std::filesystem::temp_directory_path() / "exchange.XXXXXX").string();
+    directory = ::mkdtemp(name.data());
+    policy = std::make_shared<route::Policy>();
+    policy->hash = std::string(64, 'a');
+    add_agency("alpha", nullptr);
+    add_agency("beta", &beta);
+    add_agency("gamma", &gamma);
+    agreement::Agreement agreement;
+    agreement.reference = "DSA-1";
+    agreement.parties = {"alpha", "beta", "gamma"};
+    policy->agreements["DSA-1"] = agreement;
+    route::Route flow;
+    flow.id = "flow";
+    flow.agreement = "DSA-1";
+    flow.from = {"alpha"};
+    flow.to = {"beta", "gamma"};
+    flow.accept = {"*.csv", "*.bin"};
+    flow.max_size = 20 << 20;
+    flow.state = route::State::live;
+    policy->routes["flow"] = flow;
+    open();
+  }
+  ~Stage() {
+    exchange.reset();
+    std::filesystem::remove_all(directory);
+  }
+
+  // (Re)starts the exchange over what is on the disk and in the ledger.
+  void open() {
+    exchange.reset();
+    exchange = std::make_unique<Exchange>(
+        Settings{directory / "objects", directory / "policies", {".part"}, 2}, ledger.ledger(), ledger.past(),
+        [this] { return ledger.now; }, [this](const std::string& sentence) { log += sentence + "\n"; });
+    exchange->activate(policy);
+  }
+
+  std::variant<std::shared_ptr<Upload>, Problem> begin(const std::string& name) {
+    return exchange->begin(sender, "flow", name);
+  }
+  // Uploads `content` under `name` in pieces and closes it.
+  std::optional<Problem> put(const std::string& name, const std::string& content) {
+    auto begun = begin(name);
+    if (auto* problem = std::get_if<Problem>(&begun)) return *problem;
+    const auto& upload = std::get<std::shared_ptr<Upload>>(begun);
+    for (std::size_t at = 0; at < content.size(); at += 30'000) {
+      const std::string piece = content.substr(at, 30'000);
+      if (auto problem = write(upload, at, piece)) return problem;
+    }
+    return wait([&](Done done) { exchange->close(upload, std::move(done)); });
+  }
+  static std::optional<Problem> write(const std::shared_ptr<Upload>& upload, std::uint64_t offset,
+                                      const std::string& bytes) {
+    return wait([&](Done done) { upload->write(offset, {bytes.begin(), bytes.end()}, std::move(done)); });
+  }
+  static std::optional<Problem> wait(const std::function<void(Done)>& start) {
+    auto promise = std::make_shared<std::promise<std::optional<Problem>>>();
+    start([promise](std::optional<Problem> problem) { promise->set_value(std::move(problem)); });
+    return promise->get_future().get();
+  }
+  std::variant<std::shared_ptr<Reading>, Problem> open_delivery(const Delivery& delivery) {
+    auto promise = std::make_shared<std::promise<std::variant<std::shared_ptr<Reading>, Problem>>>();
+    exchange->open_delivery(receiver, delivery,
+                            [promise](auto result) { promise->set_value(std::move(result)); });
+    return promise->get_future().get();
+  }
+  static std::string read(const std::shared_ptr<Reading>& reading, std::uint64_t offset,
+                          std::uint32_t length) {
+    auto promise = std::make_shared<std::promise<std::string>>();
+    reading->read(offset, length, [promise](auto result) {
+      const auto* bytes = std::get_if<std::vector<std::uint8_t>>(&result);
+      promise->set_value(bytes == nullptr ? "(problem)" : std::string(bytes->begin(), bytes->end()));
+    });
+    return promise->get_future().get();
+  }
+  static std::string opened(const std::string& sealed, const seal::Identity& identity) {
+    std::string plain;
+    seal::Opener opener(
+        {identity}, [&](std::span<const std::uint8_t> bytes) { plain.append(bytes.begin(), bytes.end()); });
+    opener.update({reinterpret_cast<const std::uint8_t*>(sealed.data()), sealed.size()});
+    opener.finish();
+    return plain;
+  }
+  std::vector<std::filesystem::path> object_files() const {
+    std::vector<std::filesystem::path> files;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(directory / "objects"))
+      if (entry.is_regular_file()) files.push_back(entry.path());
+    return files;
+  }
+
+  std::filesystem::path directory;
+  FakeLedger ledger;
+  seal::Identity beta, gamma;
+  std::shared_ptr<route::Policy> policy;
+  std::string log;
+  Caller sender{"alpha-upload", "alpha", "SHA256:a", "127.0.0.1"};
+  Caller receiver{"beta-collect", "beta", "SHA256:b", "127.0.0.2"};
+  std::unique_ptr<Exchange> exchange;
+
+ private:
+  void add_agency(const std::string& id, const seal::Identity* identity) {
+    agreement::Agency agency;
+    agency.id = agency.name = id;
+    if (identity != nullptr) agency.seal_to = {identity->recipient()};
+    policy->agencies[id] = agency;
+  }
+};
+
+}  // namespace chancery::transfer
