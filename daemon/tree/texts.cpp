@@ -1,0 +1,147 @@
+#include "daemon/tree/texts.h"
+
+#include <algorithm>
+#include <array>
+#include <sstream>
+
+#include "policies/route/decide.h"
+
+namespace chancery::tree {
+
+namespace {
+
+struct StepWords {
+  std::string_view event, words;
+};
+
+// In the words of the agency that reads it; the agency whose step it was follows.
+constexpr std::array kStepWords = {
+    StepWords{"file.accepted", "ACCEPTED from"},
+    StepWords{"file.refused", "REFUSED, from"},
+    StepWords{"file.abandoned", "ABANDONED, from"},
+    StepWords{"delivery.made", "DELIVERED to"},
+    StepWords{"delivery.opened", "opened by"},
+    StepWords{"delivery.collected", "COLLECTED whole by"},
+    StepWords{"delivery.acknowledged", "ACKNOWLEDGED by"},
+    StepWords{"delivery.expired", "EXPIRED, uncollected by"},
+    StepWords{"delivery.recalled", "RECALLED from"},
+    StepWords{"object.disposed", "removed from the hub, delivered to"},
+};
+
+std::string_view words_for(std::string_view event) {
+  for (const StepWords& one : kStepWords)
+    if (one.event == event) return one.words;
+  return event;
+}
+
+std::string with_crlf(const std::string& text) {
+  std::string result;
+  result.reserve(text.size() + text.size() / 32);
+  for (const char c : text) {
+    if (c == '\n') result += '\r';
+    result += c;
+  }
+  return result;
+}
+
+bool happened(const transfer::Transfer& transfer, std::string_view event, std::string_view agency) {
+  return std::any_of(transfer.steps.begin(), transfer.steps.end(), [&](const transfer::Step& step) {
+    return step.event == event && (agency.empty() || step.agency == agency);
+  });
+}
+
+std::string what_to_do(const transfer::Transfer& transfer, std::string_view agency) {
+  if (transfer.outcome == transfer::Outcome::refused)
+    return "The file was not taken and nothing of it was kept. Put right what the reason says and upload it "
+           "again.";
+  if (transfer.outcome == transfer::Outcome::abandoned)
+    return "The upload was not finished and nothing of it was kept. Upload it again.";
+  if (transfer.agency == agency)
+    return "Nothing. This page tells when the file is collected and acknowledged.";
+  if (happened(transfer, "delivery.acknowledged", agency))
+    return "Nothing. You have taken responsibility for the file.";
+  if (happened(transfer, "delivery.collected", agency))
+    return "Check that the file opens, then remove it from /collect/" + transfer.route +
+           ": that says you have it and take responsibility.";
+  return "Download it from /collect/" + transfer.route + " and open it with your key: README.txt says how.";
+}
+
+void list_routes(std::ostringstream& out, const std::vector<const route::Route*>& routes,
+                 std::string_view folder) {
+  for (const route::Route* route : routes) {
+    out << "  /" << folder << "/" << route->id << "   " << route::to_string(route->state);
+    if (folder == "send") {
+      out << ", names:";
+      for (const std::string& pattern : route->accept) out << " " << pattern;
+      out << ", at most " << route->max_size << " bytes";
+      if (route->finish == route::Finish::rename) out << ", uploaded under a temporary name and then renamed";
+    }
+    out << "\n";
+  }
+  if (routes.empty()) out << "  none\n";
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+  std::string result;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    result += byte < 0x20 || byte == 0x7f ? '?' : c;
+  }
+  return result;
+}
+
+std::string readme_text(const HubFacts& hub, const route::Policy& policy, const agreement::Agency& agency,
+                        const agreement::Account& account) {
+  std::ostringstream out;
+  out << hub.name << "\n\nYou are " << account.user << ", an account of " << agency.name << " (" << agency.id
+      << ").\n\n";
+  out << "Routes on which you send: put files here. What you put is listed for a day and cannot be read "
+         "back.\n";
+  list_routes(out, route::routes_from(policy, agency.id), "send");
+  out << "\nRoutes on which you receive: sealed files wait here. Removing one that you have downloaded says "
+         "that you\n"
+         "have it and take responsibility for it.\n";
+  list_routes(out, route::routes_to(policy, agency.id), "collect");
+  out << "\n/receipts tells what became of every file, refused ones too, and what to do.\n";
+  if (!agency.seal_to.empty()) {
+    out << "\nFiles for you are sealed to these keys, and only their private halves open them (the hub has "
+           "none):\n";
+    for (const auto& key : agency.seal_to) out << "  " << key.text() << "\n";
+    out << "To open one:  chancery open -i identity.txt -o FILE FILE.age\n"
+           "or, with age: age -d -i identity.txt -o FILE FILE.age\n"
+           "age is at https://age-encryption.org for Windows (winget install FiloSottile.age), macOS and "
+           "Linux;\n"
+           "keys that begin with age1pq1 need age 1.3 or later.\n";
+  }
+  out << "\nThis hub's SSH host key: " << hub.host_key_fingerprint << "\nIts ledger: " << hub.origin
+      << "\nThe policy in force: " << policy.hash << "\n";
+  return with_crlf(out.str());
+}
+
+std::string outcome_name(const transfer::Transfer& transfer) {
+  const std::string name = route::name_mistake(transfer.name) ? "invalid-name" : transfer.name;
+  return name + "." + transfer.id + ".txt";
+}
+
+std::string outcome_text(const HubFacts& hub, const transfer::Transfer& transfer, std::string_view agency) {
+  std::ostringstream out;
+  out << printable(transfer.name) << "\n\nTransfer " << transfer.id << ", route "
+      << (transfer.route.empty() ? "unknown" : transfer.route) << ", at " << hub.name << "\n\n";
+  for (const transfer::Step& step : transfer.steps) {
+    out << hub.show_time(step.time) << "  " << words_for(step.event) << " " << step.agency;
+    if (step.agency == agency && !step.account.empty()) out << " (account " << printable(step.account) << ")";
+    out << ", ledger entry " << step.seq << "\n";
+  }
+  if (transfer.outcome != transfer::Outcome::accepted) {
+    out << "\nReason (" << transfer.code << "): " << printable(transfer.reason) << "\n";
+    if (transfer.count > 1) out << "This stands for " << transfer.count << " attempts of the same kind.\n";
+  } else {
+    out << "\nSize " << transfer.size << " bytes, SHA-256 " << transfer.sha256 << "\n";
+  }
+  out << "\nWhat to do: " << what_to_do(transfer, agency) << "\n";
+  return with_crlf(out.str());
+}
+
+}  // namespace chancery::tree

@@ -1,0 +1,202 @@
+#include "daemon/tree/tree.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "daemon/tree/listing.h"
+#include "policies/route/decide.h"
+
+namespace chancery::tree {
+
+namespace {
+
+constexpr entry::Micros kDay = 24LL * 3600 * 1'000'000;
+constexpr std::size_t kTimes = 100'000;  // kept at most; beyond it those of more than a day go
+
+bool contains(const std::vector<const route::Route*>& routes, const std::string& id) {
+  return std::any_of(routes.begin(), routes.end(),
+                     [&](const route::Route* route) { return route->id == id; });
+}
+
+bool concerns(const transfer::Transfer& transfer, const std::string& agency) {
+  return transfer.agency == agency || std::find(transfer.recipients.begin(), transfer.recipients.end(),
+                                                agency) != transfer.recipients.end();
+}
+
+// The id in a receipt's name, NAME.ID.EXTENSION; empty if it has none.
+std::string id_in(const std::string& name) {
+  constexpr std::size_t kDigits = 32;
+  const std::size_t last = name.rfind('.');
+  if (last == std::string::npos || last < kDigits + 1 || name[last - kDigits - 1] != '.') return {};
+  return name.substr(last - kDigits, kDigits);
+}
+
+}  // namespace
+
+void Times::set(const Key& key, std::uint32_t modified, entry::Micros now) {
+  const std::lock_guard lock(mutex_);
+  if (times_.size() >= kTimes)
+    std::erase_if(times_, [&](const auto& one) { return now - one.second.at > kDay; });
+  if (times_.size() < kTimes) times_[key] = {modified, now};
+}
+
+std::optional<std::uint32_t> Times::find(const Key& key) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = times_.find(key);
+  if (found == times_.end()) return std::nullopt;
+  return found->second.modified;
+}
+
+void Times::move(const Key& from, const Key& to) {
+  const std::lock_guard lock(mutex_);
+  auto node = times_.extract(from);
+  if (node.empty()) return;
+  times_.erase(to);
+  node.key() = to;
+  times_.insert(std::move(node));
+}
+
+Tree::Tree(Hub& hub, transfer::Caller caller) : hub_(hub), caller_(std::move(caller)) {}
+
+std::optional<Tree::View> Tree::view() const {
+  View view{hub_.exchange.policy()};
+  const auto login = view.policy->find_login(caller_.user);
+  if (!login || login->agency->id != caller_.agency) return std::nullopt;
+  const auto& keys = login->account->keys;
+  if (std::none_of(keys.begin(), keys.end(), [&](const auto& key) { return key.fingerprint == caller_.key; }))
+    return std::nullopt;
+  view.agency = login->agency;
+  view.account = login->account;
+  return view;
+}
+
+bool Tree::folder_exists(const View& view, const Place& place) const {
+  const bool sends = view.account->role == agreement::AccountRole::agency;
+  switch (place.kind) {
+    case Kind::root:
+      return true;
+    case Kind::send:
+    case Kind::collect:
+    case Kind::receipts:
+      return sends;
+    case Kind::send_route:
+      return sends && contains(route::routes_from(*view.policy, caller_.agency), place.folder);
+    case Kind::collect_route:
+      return sends && contains(route::routes_to(*view.policy, caller_.agency), place.folder);
+    case Kind::receipts_month: {
+      const auto months = hub_.exchange.projection().months(caller_.agency);
+      return sends && std::find(months.begin(), months.end(), place.folder) != months.end();
+    }
+    default:
+      return false;
+  }
+}
+
+std::optional<std::string> Tree::text(const View& view, const Place& place) const {
+  if (place.kind == Kind::readme) return readme_text(hub_.facts, *view.policy, *view.agency, *view.account);
+  if (place.kind != Kind::receipt || !folder_exists(view, {Kind::receipts_month, place.folder, {}}))
+    return std::nullopt;
+  const auto transfer = hub_.exchange.projection().find_transfer(id_in(place.name));
+  if (!transfer || !concerns(*transfer, caller_.agency) || outcome_name(*transfer) != place.name)
+    return std::nullopt;
+  return outcome_text(hub_.facts, *transfer, caller_.agency);
+}
+
+sftp::Attributes Tree::sent_attributes(const std::string& route, const std::string& name, std::uint64_t size,
+                                       entry::Micros time) const {
+  sftp::Attributes result = tree::file_attributes(size, time, Access::read_write);
+  if (const auto modified = hub_.times.find({caller_.agency, route, name}))
+    result.times = sftp::Attributes::Times{*modified, *modified};
+  return result;
+}
+
+std::optional<sftp::Attributes> Tree::file_attributes(const View& view, const Place& place) const {
+  const transfer::Projection& projection = hub_.exchange.projection();
+  if (place.kind == Kind::send_file && folder_exists(view, {Kind::send_route, place.folder, {}})) {
+    if (const auto going = hub_.exchange.find_in_progress(caller_, place.folder, place.name))
+      return sent_attributes(place.folder, place.name, going->size, going->since);
+    const auto sent =
+        projection.find_sent(caller_.agency, place.folder, place.name, hub_.exchange.now() - kDay);
+    if (sent) return sent_attributes(place.folder, place.name, sent->size, sent->time);
+  }
+  if (place.kind == Kind::collect_file && folder_exists(view, {Kind::collect_route, place.folder, {}})) {
+    const auto delivery = projection.find_waiting(caller_.agency, place.folder, place.name);
+    if (delivery) return tree::file_attributes(delivery->sealed_size, delivery->made, Access::read_write);
+  }
+  if (const auto page = text(view, place))
+    return tree::file_attributes(page->size(), hub_.exchange.now(), Access::read);
+  return std::nullopt;
+}
+
+std::optional<sftp::Attributes> Tree::attributes(const View& view, const Place& place) const {
+  if (folder_exists(view, place)) return directory_attributes(hub_.exchange.now());
+  return file_attributes(view, place);
+}
+
+std::vector<sftp::NamedFile> Tree::list(const View& view, const Place& place) const {
+  const transfer::Projection& projection = hub_.exchange.projection();
+  const entry::Micros now = hub_.exchange.now();
+  std::vector<sftp::NamedFile> files;
+  const auto add = [&](const std::string& name, const sftp::Attributes& attributes) {
+    files.push_back(named(name, attributes, caller_.agency, now));
+  };
+  const auto add_folder = [&](const std::string& name) { add(name, directory_attributes(now)); };
+  add_folder(".");
+  add_folder("..");
+  switch (place.kind) {
+    case Kind::root:
+      for (const auto& [kind, name] :
+           {std::pair{Kind::send, "send"}, {Kind::collect, "collect"}, {Kind::receipts, "receipts"}})
+        if (folder_exists(view, {kind, {}, {}})) add_folder(name);
+      add("README.txt", *file_attributes(view, {Kind::readme, {}, {}}));
+      break;
+    case Kind::send:
+      for (const auto* route : route::routes_from(*view.policy, caller_.agency)) add_folder(route->id);
+      break;
+    case Kind::collect:
+      for (const auto* route : route::routes_to(*view.policy, caller_.agency)) add_folder(route->id);
+      break;
+    case Kind::receipts:
+      for (const std::string& month : projection.months(caller_.agency)) add_folder(month);
+      break;
+    case Kind::send_route: {
+      std::map<std::string, sftp::Attributes> by_name;
+      for (const auto& sent : projection.sent(caller_.agency, place.folder, now - kDay))
+        by_name[sent.name] = sent_attributes(place.folder, sent.name, sent.size, sent.time);
+      for (const auto& going : hub_.exchange.in_progress(caller_, place.folder))
+        by_name[going.name] = sent_attributes(place.folder, going.name, going.size, going.since);
+      for (const auto& [name, attributes] : by_name) add(name, attributes);
+      break;
+    }
+    case Kind::collect_route:
+      for (const auto& delivery : projection.waiting(caller_.agency, place.folder))
+        add(delivery.shown_name,
+            tree::file_attributes(delivery.sealed_size, delivery.made, Access::read_write));
+      break;
+    case Kind::receipts_month:
+      for (const auto& transfer : projection.outcomes(caller_.agency, place.folder))
+        add(outcome_name(transfer),
+            tree::file_attributes(outcome_text(hub_.facts, transfer, caller_.agency).size(),
+                                  transfer.steps.back().time, Access::read));
+      break;
+    default:
+      break;
+  }
+  return files;
+}
+
+void Tree::ended(const std::vector<sftp::HandleId>&) {
+  for (const auto& [id, handle] : handles_)
+    if (const Upload* upload = std::get_if<Upload>(&handle)) hub_.exchange.drop(*upload);
+  handles_.clear();
+}
+
+sftp::Reply Tree::refuse(const Place& place, const std::string& code, const std::string& sentence) {
+  const bool of_route = place.kind == Kind::send_file || place.kind == Kind::collect_file ||
+                        place.kind == Kind::send_route || place.kind == Kind::collect_route;
+  hub_.exchange.record_refusal(caller_, of_route ? place.folder : std::string(),
+                               place.name.empty() ? place.folder : place.name, code, sentence);
+  return sftp::StatusReply{sftp::Status::permission_denied, sentence};
+}
+
+}  // namespace chancery::tree

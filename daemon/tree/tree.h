@@ -1,0 +1,102 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <variant>
+#include <vector>
+
+#include "daemon/sftp/message.h"
+#include "daemon/transfer/exchange.h"
+#include "daemon/tree/place.h"
+#include "daemon/tree/texts.h"
+
+namespace chancery::tree {
+
+// The modification times that clients set on what they put, for the listing: in memory, for a day.
+// Thread-safe.
+class Times {
+ public:
+  using Key = std::tuple<std::string, std::string, std::string>;  // agency, route, name
+  void set(const Key& key, std::uint32_t modified, entry::Micros now);
+  std::optional<std::uint32_t> find(const Key& key) const;
+  void move(const Key& from, const Key& to);
+
+ private:
+  struct Set {
+    std::uint32_t modified;
+    entry::Micros at;
+  };
+  mutable std::mutex mutex_;
+  std::map<Key, Set> times_;
+};
+
+// What all sessions' trees share.
+struct Hub {
+  transfer::Exchange& exchange;
+  HubFacts facts;
+  Times times;
+};
+
+using Answer = std::function<void(sftp::Reply)>;
+
+// The virtual tree that one session of one account sees: /send, /collect, /receipts and README.txt. Not
+// thread-safe: called on the session's thread; answers come from there or from a worker.
+class Tree {
+ public:
+  Tree(Hub& hub, transfer::Caller caller);
+
+  // Answers every request exactly once.
+  void serve(sftp::Request request, Answer answer);
+
+  // The session ended with these handles open: uploads among them are abandoned.
+  void ended(const std::vector<sftp::HandleId>& open);
+
+ private:
+  struct Text {
+    std::string bytes;
+  };
+  struct Directory {
+    std::vector<sftp::NamedFile> files;
+    bool read = false;
+  };
+  using Upload = std::shared_ptr<transfer::Upload>;
+  // A delivery being opened: a worker sets one of the two before the client is answered.
+  struct Opening {
+    std::shared_ptr<transfer::Reading> reading;
+    std::atomic<bool> failed{false};
+  };
+  using Reading = std::shared_ptr<Opening>;
+  using Handle = std::variant<Text, Directory, Upload, Reading>;
+  struct Visitor;
+
+  // The account as the policy in force has it; nullopt once it was withdrawn.
+  struct View {
+    std::shared_ptr<const route::Policy> policy;
+    const agreement::Agency* agency = nullptr;
+    const agreement::Account* account = nullptr;
+  };
+  std::optional<View> view() const;
+
+  std::optional<sftp::Attributes> attributes(const View& view, const Place& place) const;
+  std::optional<sftp::Attributes> file_attributes(const View& view, const Place& place) const;
+  std::vector<sftp::NamedFile> list(const View& view, const Place& place) const;
+  std::optional<std::string> text(const View& view, const Place& place) const;
+  bool folder_exists(const View& view, const Place& place) const;
+  sftp::Attributes sent_attributes(const std::string& route, const std::string& name, std::uint64_t size,
+                                   entry::Micros time) const;
+
+  sftp::Reply refuse(const Place& place, const std::string& code, const std::string& sentence);
+
+  Hub& hub_;
+  const transfer::Caller caller_;
+  std::map<sftp::HandleId, Handle> handles_;
+};
+
+}  // namespace chancery::tree

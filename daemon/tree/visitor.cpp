@@ -1,0 +1,271 @@
+#include <utility>
+
+#include "daemon/sftp/engine.h"
+#include "daemon/tree/listing.h"
+#include "daemon/tree/tree.h"
+
+namespace chancery::tree {
+
+namespace {
+
+using sftp::Status;
+using sftp::StatusReply;
+
+sftp::Reply ok() { return StatusReply{Status::ok, "Done."}; }
+sftp::Reply not_found() { return StatusReply{Status::no_such_file, "There is no such file or folder here."}; }
+sftp::Reply failure(std::string sentence) { return StatusReply{Status::failure, std::move(sentence)}; }
+
+sftp::Reply reply_to(const std::optional<transfer::Problem>& problem) {
+  if (!problem) return ok();
+  switch (problem->kind) {
+    case transfer::Problem::Kind::denied:
+      return StatusReply{Status::permission_denied, problem->sentence};
+    case transfer::Problem::Kind::not_found:
+      return StatusReply{Status::no_such_file, problem->sentence};
+    case transfer::Problem::Kind::failed:
+      break;
+  }
+  return failure(problem->sentence);
+}
+
+transfer::Done done_by(Answer answer) {
+  return [answer = std::move(answer)](const std::optional<transfer::Problem>& problem) {
+    answer(reply_to(problem));
+  };
+}
+
+}  // namespace
+
+// One operator() for each operation of message.h.
+struct Tree::Visitor {
+  Tree& tree;
+  const View& view;
+  std::uint64_t request;
+  Answer answer;
+
+  sftp::HandleId new_handle() const { return sftp::Engine::handle_for(request); }
+  Handle* handle(sftp::HandleId id) const {
+    const auto found = tree.handles_.find(id);
+    return found == tree.handles_.end() ? nullptr : &found->second;
+  }
+  void open_with(Handle handle, bool directory) const {
+    tree.handles_.insert_or_assign(new_handle(), std::move(handle));
+    answer(sftp::OpenedReply{directory});
+  }
+
+  void operator()(const sftp::Open& open) const {
+    const Place place = locate(open.path);
+    if ((open.flags & (sftp::kWrite | sftp::kAppend)) != 0) return open_to_write(place);
+    if (place.kind == Kind::collect_file) return open_delivery(place);
+    if (auto page = tree.text(view, place)) return open_with(Text{std::move(*page)}, false);
+    if (place.kind == Kind::send_file && tree.file_attributes(view, place))
+      return answer(tree.refuse(place, "not-readable", "What was put in /send cannot be read back."));
+    answer(not_found());
+  }
+
+  void open_to_write(const Place& place) const {
+    if (place.kind != Kind::send_file || view.account->role != agreement::AccountRole::agency)
+      return answer(tree.refuse(place, "not-writable", "Files can only be put in a folder of /send."));
+    auto begun = tree.hub_.exchange.begin(tree.caller_, place.folder, place.name);
+    if (const auto* problem = std::get_if<transfer::Problem>(&begun)) return answer(reply_to(*problem));
+    open_with(std::get<Upload>(std::move(begun)), false);
+  }
+
+  void open_delivery(const Place& place) const {
+    if (!tree.folder_exists(view, {Kind::collect_route, place.folder, {}})) return answer(not_found());
+    const auto delivery =
+        tree.hub_.exchange.projection().find_waiting(tree.caller_.agency, place.folder, place.name);
+    if (!delivery) return answer(not_found());
+    if (view.policy->routes.at(place.folder).state == route::State::suspended)
+      return answer(tree.refuse(place, "suspended", "This route is suspended, and its deliveries are held."));
+    std::erase_if(tree.handles_, [](const auto& one) {
+      const Reading* reading = std::get_if<Reading>(&one.second);
+      return reading != nullptr && (*reading)->failed;
+    });
+    auto opening = std::make_shared<Opening>();
+    tree.handles_.insert_or_assign(new_handle(), opening);
+    tree.hub_.exchange.open_delivery(tree.caller_, *delivery, [opening, answer = answer](auto result) {
+      if (const auto* problem = std::get_if<transfer::Problem>(&result)) {
+        opening->failed = true;
+        return answer(reply_to(*problem));
+      }
+      opening->reading = std::get<std::shared_ptr<transfer::Reading>>(std::move(result));
+      answer(sftp::OpenedReply{false});
+    });
+  }
+
+  void operator()(const sftp::Close& close) const {
+    auto node = tree.handles_.extract(close.handle);
+    if (!node.empty()) {
+      if (const Upload* upload = std::get_if<Upload>(&node.mapped()))
+        return tree.hub_.exchange.close(*upload, done_by(answer));
+    }
+    answer(ok());
+  }
+
+  void operator()(const sftp::Read& read) const {
+    Handle* const open = handle(read.handle);
+    if (open == nullptr) return answer(failure("This handle is not open."));
+    if (const Text* page = std::get_if<Text>(open)) {
+      if (read.offset >= page->bytes.size()) return answer(StatusReply{Status::eof, "End of file."});
+      const std::string part = page->bytes.substr(read.offset, read.length);
+      return answer(sftp::DataReply{{part.begin(), part.end()}});
+    }
+    const Reading* reading = std::get_if<Reading>(open);
+    if (reading == nullptr || !(*reading)->reading)
+      return answer(failure("What is put in /send cannot be read back."));
+    (*reading)->reading->read(read.offset, read.length, [answer = answer](auto result) {
+      if (const auto* problem = std::get_if<transfer::Problem>(&result)) return answer(reply_to(*problem));
+      auto bytes = std::get<std::vector<std::uint8_t>>(std::move(result));
+      if (bytes.empty()) return answer(StatusReply{Status::eof, "End of file."});
+      answer(sftp::DataReply{std::move(bytes)});
+    });
+  }
+
+  void operator()(sftp::Write& write) const {
+    Handle* const open = handle(write.handle);
+    const Upload* upload = open == nullptr ? nullptr : std::get_if<Upload>(open);
+    if (upload == nullptr) return answer(failure("This file is open for reading only."));
+    (*upload)->write(write.offset, std::move(write.data), done_by(answer));
+  }
+
+  void operator()(const sftp::Stat& stat) const { answer_attributes(locate(stat.path)); }
+
+  void operator()(const sftp::HandleStat& stat) const {
+    Handle* const open = handle(stat.handle);
+    if (open == nullptr) return answer(failure("This handle is not open."));
+    const entry::Micros now = tree.hub_.exchange.now();
+    if (const Text* page = std::get_if<Text>(open))
+      return answer(sftp::AttributesReply{tree::file_attributes(page->bytes.size(), now, Access::read)});
+    if (const Upload* upload = std::get_if<Upload>(open))
+      return answer(sftp::AttributesReply{tree.sent_attributes((*upload)->route(), (*upload)->name(),
+                                                               (*upload)->contiguous(), (*upload)->begun())});
+    if (const Reading* reading = std::get_if<Reading>(open); reading != nullptr && (*reading)->reading) {
+      const auto& delivery = (*reading)->reading->delivery();
+      return answer(sftp::AttributesReply{
+          tree::file_attributes(delivery.sealed_size, delivery.made, Access::read_write)});
+    }
+    answer(sftp::AttributesReply{directory_attributes(now)});
+  }
+
+  // Clients set mode and times on what they have just put, and some fail if that fails: the mode is ignored,
+  // the times are kept for the listing.
+  void set(const std::string& route, const std::string& name, std::uint64_t size,
+           const sftp::Attributes& attributes) const {
+    if (attributes.size && *attributes.size != size)
+      return answer(failure("The size of a file cannot be set; it is what was written."));
+    if (attributes.times)
+      tree.hub_.times.set({tree.caller_.agency, route, name}, attributes.times->modified,
+                          tree.hub_.exchange.now());
+    answer(ok());
+  }
+
+  void operator()(const sftp::SetStat& set_stat) const {
+    const Place place = locate(set_stat.path);
+    const auto attributes = tree.attributes(view, place);
+    if (!attributes) return answer(not_found());
+    if (place.kind != Kind::send_file) {
+      if (set_stat.attributes.size) return answer(failure("Nothing can be changed here."));
+      return answer(ok());
+    }
+    set(place.folder, place.name, *attributes->size, set_stat.attributes);
+  }
+
+  void operator()(const sftp::HandleSetStat& set_stat) const {
+    Handle* const open = handle(set_stat.handle);
+    const Upload* upload = open == nullptr ? nullptr : std::get_if<Upload>(open);
+    if (upload == nullptr) return answer(failure("This file is open for reading only."));
+    set((*upload)->route(), (*upload)->name(), (*upload)->contiguous(), set_stat.attributes);
+  }
+
+  void operator()(const sftp::OpenDirectory& open) const {
+    const Place place = locate(open.path);
+    if (!tree.folder_exists(view, place)) return answer(not_found());
+    open_with(Directory{tree.list(view, place)}, true);
+  }
+
+  void operator()(const sftp::ReadDirectory& read) const {
+    Handle* const open = handle(read.handle);
+    Directory* directory = open == nullptr ? nullptr : std::get_if<Directory>(open);
+    if (directory == nullptr) return answer(failure("This handle is not a folder's."));
+    if (std::exchange(directory->read, true)) return answer(StatusReply{Status::eof, "End of the folder."});
+    answer(sftp::NamesReply{std::move(directory->files)});
+  }
+
+  void operator()(const sftp::Remove& remove) const {
+    const Place place = locate(remove.path);
+    if (place.kind == Kind::send_file && tree.folder_exists(view, {Kind::send_route, place.folder, {}}))
+      return tree.hub_.exchange.remove_sent(tree.caller_, place.folder, place.name, done_by(answer));
+    if (!tree.attributes(view, place)) return answer(not_found());
+    if (place.kind != Kind::collect_file)
+      return answer(tree.refuse(place, "not-removable", "Only deliveries in /collect can be removed."));
+    const auto delivery =
+        tree.hub_.exchange.projection().find_waiting(tree.caller_.agency, place.folder, place.name);
+    if (!delivery) return answer(not_found());
+    tree.hub_.exchange.acknowledge(tree.caller_, *delivery, done_by(answer));
+  }
+
+  void operator()(const sftp::MakeDirectory& make) const {
+    const Place place = locate(make.path);
+    if (tree.attributes(view, place)) return answer(failure("This folder exists already."));
+    answer(tree.refuse(place, "no-folders", "Folders cannot be made here: the routes are the folders."));
+  }
+
+  void operator()(const sftp::RemoveDirectory& remove) const {
+    const Place place = locate(remove.path);
+    if (!tree.folder_exists(view, place)) return answer(not_found());
+    answer(tree.refuse(place, "no-folders", "Folders cannot be removed here: the routes are the folders."));
+  }
+
+  void operator()(const sftp::RealPath& real) const {
+    const std::string path = absolute(real.path);
+    answer(sftp::NamesReply{{{path, path, {}}}});
+  }
+
+  void operator()(const sftp::Rename& rename) const {
+    const Place from = locate(rename.from), to = locate(rename.to);
+    if (!tree.attributes(view, from)) return answer(not_found());
+    if (from.kind != Kind::send_file || to.kind != Kind::send_file || from.folder != to.folder)
+      return answer(
+          tree.refuse(from, "no-renames",
+                      "Only a file under a temporary name can be renamed, within its folder of /send."));
+    tree.hub_.exchange.rename(tree.caller_, from.folder, from.name, to.name,
+                              [&times = tree.hub_.times, agency = tree.caller_.agency, from, to,
+                               done = done_by(answer)](std::optional<transfer::Problem> problem) {
+                                if (!problem)
+                                  times.move({agency, from.folder, from.name}, {agency, to.folder, to.name});
+                                done(std::move(problem));
+                              });
+  }
+
+  void operator()(const sftp::ReadLink&) const { answer(failure("There are no links here.")); }
+
+  void operator()(const sftp::MakeLink& link) const {
+    answer(tree.refuse(locate(link.path), "no-links", "Links cannot be made here."));
+  }
+
+  void operator()(const sftp::StatFileSystem&) const {
+    constexpr std::uint64_t kBlock = 4096;
+    const auto space = tree.hub_.exchange.space();
+    answer(sftp::FileSystemReply{kBlock, space.total / kBlock, space.free / kBlock});
+  }
+
+  // Nothing is promised before the file is finished (docs/architecture.md, "The life of an upload").
+  void operator()(const sftp::Sync&) const { answer(ok()); }
+
+  void answer_attributes(const Place& place) const {
+    if (auto attributes = tree.attributes(view, place))
+      return answer(sftp::AttributesReply{std::move(*attributes)});
+    answer(not_found());
+  }
+};
+
+void Tree::serve(sftp::Request request, Answer answer) {
+  const auto now = view();
+  if (!now)
+    return answer(
+        StatusReply{Status::permission_denied, "This account or its key was withdrawn. Ask the hub."});
+  std::visit(Visitor{*this, *now, request.id, std::move(answer)}, request.operation);
+}
+
+}  // namespace chancery::tree
