@@ -20,8 +20,8 @@ constexpr std::size_t kEd25519SeedBytes = 32;
 constexpr std::size_t kKeyIdBytes = 4;
 
 std::vector<std::uint8_t> typed(std::span<const std::uint8_t> public_key) {
-  std::vector<std::uint8_t> bytes{kEd25519Type};
-  bytes.insert(bytes.end(), public_key.begin(), public_key.end());
+  std::vector<std::uint8_t> bytes(1 + public_key.size(), kEd25519Type);
+  std::copy(public_key.begin(), public_key.end(), bytes.begin() + 1);
   return bytes;
 }
 

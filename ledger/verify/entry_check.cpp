@@ -1,0 +1,184 @@
+#include "ledger/verify/entry_check.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "ledger/entry/event_table.h"
+
+namespace chancery::verify {
+
+void EntryCheck::add(const Chunk& chunk) {
+  std::uint64_t seq = chunk.first_seq;
+  for (const Chunk::Row& row : chunk.rows) {
+    add_entry(seq++, chunk.text(row), row);
+  }
+}
+
+void EntryCheck::add_entry(std::uint64_t seq, std::string_view text, const Chunk::Row& row) {
+  ++counts_.entries;
+  if (const auto error = entry::parse_into(text, view_)) {
+    findings_.add(seq, "not an entry: " + error->reason + " (byte " + std::to_string(error->offset) + ")");
+  } else {
+    if (seq == 0) {
+      check_genesis();
+    }
+    check_place(seq);
+    check_fields(seq);
+    note_log_event(seq);
+    check_openings(seq, row);
+    last_time_ = std::max(last_time_, view_.time);
+    places_.push_back({std::bit_cast<std::array<std::uint64_t, 2>>(view_.id), seq});
+  }
+  prev_ = row.leaf;
+}
+
+std::string EntryCheck::plain(std::string_view key) const {
+  return std::string(view_.plain_value(key).value_or(std::string_view()));
+}
+
+void EntryCheck::check_genesis() {
+  first_time_ = view_.time;
+  if (view_.event != "log.genesis") {
+    findings_.add(0, "the first entry is " + std::string(view_.event) + ", not log.genesis");
+    return;
+  }
+  events_.origin = plain("origin");
+  prev_ = entry::genesis_prev(events_.origin);
+  const auto key = note::VerifierKey::parse(plain("vkey"));
+  if (!key || key->name() != events_.origin) {
+    findings_.add(0, "its vkey is not a key of the log's origin");
+    return;
+  }
+  events_.keys.push_back({0, *key, std::nullopt});
+}
+
+void EntryCheck::check_place(std::uint64_t seq) {
+  if (view_.seq != seq) {
+    findings_.add(seq, "it says that it is entry " + std::to_string(view_.seq));
+  }
+  if (view_.prev != merkle::to_base64(prev_)) {
+    findings_.add(seq, seq == 0 ? "its prev is not that of its origin"
+                                : "its prev is not the hash of entry " + std::to_string(seq - 1) +
+                                      " as it is here: one of the two was changed");
+  }
+  if (view_.time < last_time_) {
+    findings_.add(seq, "its time is before that of an earlier entry");
+  }
+}
+
+void EntryCheck::check_fields(std::uint64_t seq) {
+  const entry::EventRow* row = entry::find_event(view_.event);
+  if (row == nullptr) {
+    ++counts_.unknown_events;
+  } else if (const auto wrong = entry::check_fields(view_, *row)) {
+    findings_.add(seq, "not a " + std::string(view_.event) + ": " + *wrong);
+  }
+  if (view_.event == "log.genesis" && seq != 0) {
+    findings_.add(seq, "a second log.genesis");
+  }
+}
+
+void EntryCheck::note_log_event(std::uint64_t seq) {
+  if (view_.event.starts_with("log.key.")) {
+    note_key(seq);
+  } else if (view_.event == "detail.erased") {
+    note_erasure(seq);
+  } else if (view_.event == "log.anchor") {
+    const auto size = parse_number(plain("size"));
+    const auto root = merkle::from_base64(plain("root"));
+    if (!size || !root || *size > seq) {
+      findings_.add(seq, "its size and root are not those of an earlier tree head");
+      return;
+    }
+    events_.anchors.push_back({seq, *size, *root, plain("note-sha256")});
+  }
+}
+
+void EntryCheck::note_key(std::uint64_t seq) {
+  const auto key = note::VerifierKey::parse(plain("vkey"));
+  if (!key) {
+    return;  // a key of a kind that does not verify here, which no checkpoint is accepted by
+  }
+  const auto known = std::find_if(events_.keys.begin(), events_.keys.end(),
+                                  [&](const LogEvents::Key& k) { return k.key.text() == key->text(); });
+  if (view_.event == "log.key.add") {
+    if (known == events_.keys.end()) {
+      events_.keys.push_back({seq, *key, std::nullopt});
+    }
+    return;
+  }
+  const auto size = parse_number(plain("last-trusted-size"));
+  if (known == events_.keys.end() || !size) {
+    findings_.add(seq, "it ends the use of a key that was never added, or does not say at which size");
+    return;
+  }
+  known->last_trusted_size = std::min(*size, known->last_trusted_size.value_or(*size));
+}
+
+void EntryCheck::note_erasure(std::uint64_t seq) {
+  const auto ranges = parse_seqs(plain("seqs"));
+  if (!ranges) {
+    findings_.add(seq, "its seqs are not a list of entries");
+    return;
+  }
+  erased_.insert(erased_.end(), ranges->begin(), ranges->end());
+}
+
+void EntryCheck::check_openings(std::uint64_t seq, const Chunk::Row& row) {
+  if (!row.openings) {
+    counts_.withheld += view_.commitments.size();
+    return;
+  }
+  std::uint64_t found = 0;
+  for (const opening::FieldOpening& one : *row.openings) {
+    const auto committed = std::ranges::find(view_.commitments, std::string_view(one.field),
+                                             [](const auto& pair) { return pair.first; });
+    if (committed == view_.commitments.end()) {
+      findings_.add(seq, "an opening for the field " + one.field + ", which it has not");
+      continue;
+    }
+    ++found;
+    const auto commitment = merkle::from_base64(committed->second);
+    if (!commitment || !opening::opens(one.opening, *commitment, events_.origin, view_.id, one.field)) {
+      findings_.add(seq, "the opening of " + one.field + " does not match what was committed to");
+    } else {
+      ++counts_.opened;
+    }
+  }
+  if (found < view_.commitments.size()) {
+    missing_.push_back({seq, view_.commitments.size() - found});
+  }
+}
+
+void EntryCheck::finish() {
+  std::ranges::sort(places_, {}, &Place::id);
+  for (std::size_t i = 1; i < places_.size(); ++i) {
+    if (places_[i].id == places_[i - 1].id) {
+      const auto [first, second] = std::minmax(places_[i].seq, places_[i - 1].seq);
+      findings_.add(second, "it has the id of entry " + std::to_string(first));
+    }
+  }
+  for (const Missing& missing : missing_) {
+    const bool stated = std::ranges::any_of(erased_, [&](const SeqRange& range) {
+      return missing.seq >= range.first && missing.seq <= range.last;
+    });
+    if (stated) {
+      counts_.erased += missing.fields;
+    } else {
+      findings_.add(missing.seq, std::to_string(missing.fields) +
+                                     " of its details are missing, and no entry says that they were erased");
+    }
+  }
+}
+
+void EntryCheck::report(Report& report) const {
+  report.entries = counts_.entries;
+  report.first_time = first_time_;
+  report.last_time = last_time_;
+  report.unknown_events = counts_.unknown_events;
+  report.opened = counts_.opened;
+  report.withheld = counts_.withheld;
+  report.erased = counts_.erased;
+}
+
+}  // namespace chancery::verify

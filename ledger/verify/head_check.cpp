@@ -1,0 +1,194 @@
+#include "ledger/verify/head_check.h"
+
+#include <algorithm>
+#include <map>
+
+namespace chancery::verify {
+namespace {
+
+std::string hex(const merkle::Hash& hash) {
+  std::string text;
+  for (const std::uint8_t byte : hash) {
+    text += "0123456789abcdef"[byte >> 4];
+    text += "0123456789abcdef"[byte & 15];
+  }
+  return text;
+}
+
+// What an anchor's note-sha256 is taken over: the note with the log's own signature lines only, since others
+// may add theirs later.
+std::string own_note_sha256(note::Note note, std::string_view origin) {
+  std::erase_if(note.signatures, [&](const note::SignatureLine& line) { return line.name != origin; });
+  return hex(merkle::sha256_of(note.encode()));
+}
+
+std::string at_size(std::uint64_t size) { return "the checkpoint of " + std::to_string(size) + " entries "; }
+
+}  // namespace
+
+HeadCheck::HeadCheck(const Source& source, const LogEvents& events, const TreeCheck& tree,
+                     const std::optional<note::VerifierKey>& pinned, Findings& findings)
+    : source_(source), events_(events), tree_(tree), findings_(findings), origin_(events.origin) {
+  if (pinned) {
+    trust(*pinned);
+    if (origin_.empty()) {
+      origin_ = pinned->name();
+    } else if (pinned->name() != origin_) {
+      findings_.add(std::nullopt,
+                    "this is the ledger of " + origin_ + ", and the given key is one of " + pinned->name());
+    }
+  } else if (!events.keys.empty()) {
+    trust(events.keys.front().key);
+  }
+}
+
+void HeadCheck::trust(const note::VerifierKey& key) {
+  const auto named =
+      std::ranges::find(events_.keys, key.text(), [](const LogEvents::Key& k) { return k.key.text(); });
+  trusted_.push_back({key, named == events_.keys.end() ? std::nullopt : named->last_trusted_size});
+}
+
+bool HeadCheck::trusts(const note::VerifierKey& key) const {
+  return std::ranges::any_of(trusted_, [&](const Key& known) { return known.key.text() == key.text(); });
+}
+
+bool HeadCheck::trust_keys_below(std::uint64_t size) {
+  bool any = false;
+  for (const LogEvents::Key& named : events_.keys) {
+    if (named.seq < size && !trusts(named.key)) {
+      trust(named.key);
+      any = true;
+    }
+  }
+  return any;
+}
+
+std::optional<note::Checkpoint> HeadCheck::read(std::string_view bytes, std::string& why) const {
+  const auto parsed = note::parse_note(bytes);
+  const auto* note = std::get_if<note::Note>(&parsed);
+  auto checkpoint = note != nullptr ? note::parse_checkpoint(note->text) : std::nullopt;
+  if (!checkpoint) {
+    why = "is not a signed tree head";
+    return std::nullopt;
+  }
+  if (checkpoint->origin != origin_) {
+    why = "is one of " + checkpoint->origin;
+    return std::nullopt;
+  }
+  std::vector<note::VerifierKey> keys;
+  for (const Key& key : trusted_) {
+    if (!key.last_trusted_size || checkpoint->size <= *key.last_trusted_size) {
+      keys.push_back(key.key);
+    }
+  }
+  switch (note::verify_note(*note, keys)) {
+    case note::Signed::valid:
+      break;
+    case note::Signed::unknown_key:
+      why = "is not signed by a key of the log that is trusted for it";
+      return std::nullopt;
+    case note::Signed::bad_signature:
+      why = "has a false signature";
+      return std::nullopt;
+  }
+  const auto root = tree_.root_of(checkpoint->size);
+  if (!root) {
+    why = "was signed, and there are only " + std::to_string(tree_.size()) + " entries: the end is missing";
+    return std::nullopt;
+  }
+  if (*root != checkpoint->root) {
+    why =
+        "is not that of these entries: one of the first " + std::to_string(checkpoint->size) + " was changed";
+    return std::nullopt;
+  }
+  return checkpoint;
+}
+
+// A checkpoint that is right makes the keys trusted that the entries below it name, and these may make
+// further checkpoints right: repeated until nothing is new. Without rotations this reads one checkpoint.
+void HeadCheck::find_trusted_keys() {
+  const auto all_trusted = [&] {
+    return std::ranges::all_of(events_.keys, [&](const LogEvents::Key& named) { return trusts(named.key); });
+  };
+  for (bool news = true; news && !all_trusted();) {
+    news = false;
+    source_.checkpoints([&](std::uint64_t, std::string_view bytes) {
+      std::string why;
+      const auto checkpoint = read(bytes, why);
+      news = (checkpoint && trust_keys_below(checkpoint->size)) || news;
+      return !all_trusted();
+    });
+  }
+}
+
+bool HeadCheck::is_anchored(const LogEvents::Anchor& anchor, std::string_view bytes) const {
+  const auto parsed = note::parse_note(bytes);
+  const auto* note = std::get_if<note::Note>(&parsed);
+  const auto checkpoint = note != nullptr ? note::parse_checkpoint(note->text) : std::nullopt;
+  return checkpoint && checkpoint->root == anchor.root &&
+         own_note_sha256(*note, origin_) == anchor.note_sha256;
+}
+
+void HeadCheck::check_checkpoints(Report& report) {
+  std::vector<bool> kept(events_.anchors.size());
+  std::multimap<std::uint64_t, std::size_t> anchored;  // size, index among the anchors
+  for (std::size_t i = 0; i < events_.anchors.size(); ++i) {
+    anchored.emplace(events_.anchors[i].size, i);
+  }
+  std::uint64_t wrong = 0;
+  std::uint64_t seen = 0;
+  source_.checkpoints([&](std::uint64_t size, std::string_view bytes) {
+    ++seen;
+    std::string why;
+    const auto checkpoint = read(bytes, why);
+    if (!checkpoint || checkpoint->size != size) {
+      // After the first, the same fault will be found in every later one.
+      if (wrong++ == 0) {
+        findings_.add(std::nullopt, at_size(size) + (checkpoint ? "is one of another size" : why));
+      }
+      return true;
+    }
+    ++report.checkpoints;
+    report.covered = std::max(report.covered, size);
+    const auto [first, last] = anchored.equal_range(size);
+    for (auto at = first; at != last; ++at) {
+      kept[at->second] = kept[at->second] || is_anchored(events_.anchors[at->second], bytes);
+    }
+    return true;
+  });
+  if (seen == 0) {
+    findings_.add(std::nullopt, "there is no checkpoint: nobody has signed for these entries");
+  }
+  if (wrong > 1) {
+    findings_.add(std::nullopt, std::to_string(wrong - 1) + " further checkpoints are wrong");
+  }
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    if (!kept[i]) {
+      findings_.add(events_.anchors[i].seq, "the checkpoint of " + std::to_string(events_.anchors[i].size) +
+                                                " entries that it anchors is not kept, or is another");
+    }
+  }
+}
+
+void HeadCheck::check_stored_head() {
+  if (!source_.head) {
+    return;
+  }
+  const note::Checkpoint head = source_.head();
+  if (head.size != tree_.size()) {
+    findings_.add(std::nullopt, "the ledger says that it has " + std::to_string(head.size) +
+                                    " entries, and has " + std::to_string(tree_.size()));
+  } else if (head.root != tree_.root()) {
+    findings_.add(std::nullopt, "the root that the ledger has written down is not that of its entries");
+  }
+}
+
+void HeadCheck::run(Report& report) {
+  report.origin = origin_;
+  report.key = trusted_.empty() ? "" : trusted_.front().key.text();
+  find_trusted_keys();
+  check_checkpoints(report);
+  check_stored_head();
+}
+
+}  // namespace chancery::verify

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ledger/entry/entry.h"
+#include "ledger/merkle/merkle.h"
+#include "ledger/note/note.h"
+#include "ledger/opening/entry_seal.h"
+#include "ledger/store/store.h"
+
+// Checks a whole ledger from the bytes of its entries, believing nothing that is stored about them:
+// docs/ledger-format.md, "Verifying".
+namespace chancery::verify {
+
+// What is known behind an entry's commitments; nullptr when the reader was not given it.
+using Openings = std::span<const opening::FieldOpening>;
+
+// Whence a ledger is read. The functions are called from the thread that called check(), may throw, and
+// answer in ascending order until they are answered false. A store::Error of damage becomes a finding;
+// anything else ends the check.
+struct Source {
+  using VisitEntry = std::function<bool(std::uint64_t seq, std::string_view text, const Openings* openings)>;
+  std::function<void(const VisitEntry&)> entries;
+  // (size, note); called more than once.
+  std::function<void(const std::function<bool(std::uint64_t size, std::string_view note)>&)> checkpoints;
+  // The hashes stored beside the entries, from an index on. Empty where there are none.
+  std::function<void(std::uint64_t from, const std::function<bool(std::uint64_t, const merkle::Hash&)>&)>
+      hashes;
+  // What is written down as the ledger's size and root. Empty where nothing is.
+  std::function<note::Checkpoint()> head;
+};
+
+// The tables of an environment that is open for reading. The snapshot must outlive the source.
+Source source_of(const store::Snapshot& snapshot);
+
+// One thing that is wrong: at an entry, or (nullopt) with the ledger as a whole.
+struct Finding {
+  std::optional<std::uint64_t> seq;
+  std::string text;
+};
+
+inline constexpr std::size_t kMaxFindings = 100;
+
+struct Report {
+  std::uint64_t entries = 0;
+  merkle::Hash root{};  // recomputed
+  entry::Micros first_time = 0;
+  entry::Micros last_time = 0;
+  std::string origin;
+  std::string key;                  // the vkey that checkpoints were checked with, at first
+  std::uint64_t checkpoints = 0;    // whose signature and root are right
+  std::uint64_t covered = 0;        // entries below the largest of those
+  std::uint64_t stored_hashes = 0;  // that were compared
+  std::uint64_t unknown_events = 0;
+  std::uint64_t opened = 0;         // committed fields whose opening is there and matches
+  std::uint64_t withheld = 0;       // whose opening was not given to the reader
+  std::uint64_t erased = 0;         // whose opening is gone, with an entry that says so
+  std::vector<Finding> findings;    // at most kMaxFindings
+  std::uint64_t more_findings = 0;  // that were found beyond those
+
+  [[nodiscard]] bool verified() const { return findings.empty(); }
+};
+
+// Checks everything. `pinned` is the log's key as the auditor knows it; without it the genesis entry's own is
+// used, which shows that the ledger agrees with itself but not whose it is. An empty ledger and one without a
+// checkpoint are findings. Takes two threads, and memory for the ids of the entries; all else is streamed.
+Report check(const Source& source, const std::optional<note::VerifierKey>& pinned);
+
+}  // namespace chancery::verify

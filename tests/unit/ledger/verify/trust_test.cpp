@@ -1,0 +1,127 @@
+#include <gtest/gtest.h>
+
+#include "tests/unit/ledger/verify/ledger_in_memory.h"
+
+// Who signed, what is anchored, and what is behind the commitments.
+namespace chancery::verify {
+namespace {
+
+note::SigningKey key_of(std::uint8_t seed) {
+  return note::SigningKey::from_seed(LedgerInMemory::kOrigin, std::vector<std::uint8_t>(32, seed));
+}
+
+TEST(VerifyKeys, ALedgerThatAgreesWithItselfIsNotThatOfThePinnedKey) {
+  LedgerInMemory ledger = sound_ledger();
+  EXPECT_TRUE(ledger.check().verified());
+  EXPECT_TRUE(finds(ledger.check(key_of(8).verifier()), std::nullopt, "not signed by a key of the log"));
+  const auto other = note::SigningKey::generate("example.org/other");
+  EXPECT_TRUE(
+      finds(ledger.check(other.verifier()), std::nullopt, "the given key is one of example.org/other"));
+}
+
+TEST(VerifyKeys, AFalseSignatureOrAnotherLogsCheckpointIsFound) {
+  LedgerInMemory ledger = sound_ledger();
+  std::string& note = ledger.checkpoints[1].second;
+  note[note.size() - 20] = note[note.size() - 20] == 'A' ? 'B' : 'A';
+  EXPECT_TRUE(finds(ledger.check(), std::nullopt, "the checkpoint of 12 entries has a false signature"));
+  ledger = sound_ledger();
+  ledger.checkpoints[1].first = 11;
+  EXPECT_FALSE(ledger.check().verified());
+  ledger = sound_ledger();
+  ledger.checkpoints[0].second = "not a note";
+  EXPECT_TRUE(finds(ledger.check(), std::nullopt, "the checkpoint of 4 entries is not a signed tree head"));
+}
+
+TEST(VerifyKeys, AKeyIsTrustedOnceACheckpointOfATrustedOneCoversItsEntry) {
+  const note::SigningKey next = key_of(8);
+  LedgerInMemory ledger = sound_ledger();
+  ledger.append("log.key.add", {{"vkey", next.verifier().text()}});
+  ledger.sign();
+  ledger.append("clock.stepped", {});
+  ledger.sign(next);
+  EXPECT_TRUE(ledger.check(ledger.key.verifier()).verified()) << list(ledger.check());
+  EXPECT_TRUE(ledger.check(next.verifier()).verified()) << "the later key pins what is before it, too";
+
+  // Without the checkpoint by the old key, whoever can write the tables could add a key of their own.
+  ledger.checkpoints.erase(ledger.checkpoints.end() - 2);
+  EXPECT_TRUE(
+      finds(ledger.check(ledger.key.verifier()), std::nullopt, "the checkpoint of 14 entries is not signed"));
+}
+
+TEST(VerifyKeys, ARevokedKeyIsNotTrustedPastItsLastSize) {
+  const note::SigningKey next = key_of(8);
+  LedgerInMemory ledger = sound_ledger();
+  ledger.append("log.key.add", {{"vkey", next.verifier().text()}});
+  ledger.sign();
+  ledger.append("log.key.revoke", {{"vkey", ledger.key.verifier().text()}, {"last-trusted-size", "13"}});
+  ledger.sign(next);
+  EXPECT_TRUE(ledger.check(ledger.key.verifier()).verified()) << list(ledger.check());
+  ledger.append("clock.stepped", {});
+  ledger.sign();
+  EXPECT_TRUE(
+      finds(ledger.check(ledger.key.verifier()), std::nullopt, "the checkpoint of 15 entries is not signed"));
+}
+
+TEST(VerifyAnchors, AnAnchoredCheckpointMustBeKeptAndTheSame) {
+  const auto anchored = [](std::size_t which) {
+    LedgerInMemory ledger = sound_ledger();
+    const std::string& note = ledger.checkpoints[which].second;
+    std::string digest;
+    for (const std::uint8_t byte : merkle::sha256_of(note)) {
+      digest += "0123456789abcdef"[byte >> 4];
+      digest += "0123456789abcdef"[byte & 15];
+    }
+    const auto head = note::parse_checkpoint(std::get<note::Note>(note::parse_note(note)).text);
+    ledger.append("log.anchor", {{"size", std::to_string(head->size)},
+                                 {"root", merkle::to_base64(head->root)},
+                                 {"note-sha256", digest}});
+    ledger.sign();
+    return ledger;
+  };
+  LedgerInMemory ledger = anchored(0);
+  EXPECT_TRUE(ledger.check().verified()) << list(ledger.check());
+  ledger.checkpoints.erase(ledger.checkpoints.begin());
+  EXPECT_TRUE(finds(ledger.check(), 12, "that it anchors is not kept"));
+  ledger = anchored(1);
+  EXPECT_TRUE(ledger.check().verified());
+  ledger.append("log.anchor", {{"size", "99"}, {"root", merkle::to_base64({})}});
+  ledger.sign();
+  EXPECT_TRUE(finds(ledger.check(), 13, "its size and root"));
+}
+
+TEST(VerifyOpenings, EachFieldIsOpenedWithheldErasedOrAFinding) {
+  LedgerInMemory ledger = sound_ledger();
+  ledger.give_openings = false;
+  EXPECT_EQ(ledger.check().withheld, 34U);
+  EXPECT_TRUE(ledger.check().verified());
+
+  ledger.give_openings = true;
+  ledger.openings[5][1].opening.value += "x";
+  EXPECT_TRUE(finds(ledger.check(), 5, "the opening of address does not match"));
+
+  ledger = sound_ledger();
+  ledger.openings[5].clear();
+  ledger.openings[8].pop_back();
+  EXPECT_TRUE(finds(ledger.check(), 5, "3 of its details are missing"));
+  EXPECT_TRUE(finds(ledger.check(), 8, "1 of its details are missing"));
+  ledger.append("detail.erased", {{"seqs", "2,5-8"}, {"basis", "request"}});
+  ledger.sign();
+  const Report report = ledger.check();
+  EXPECT_TRUE(report.verified()) << list(report);
+  EXPECT_EQ(report.erased, 4U);
+
+  ledger.openings[9].clear();
+  EXPECT_TRUE(finds(ledger.check(), 9, "missing"));
+}
+
+TEST(VerifyOpenings, AnErasureThatDoesNotSayOfWhatIsAFinding) {
+  for (const char* seqs : {"-", "", "5,3", "5-5", "05", "1,,2", "7-5", "1,2,", "1-2-3"}) {
+    LedgerInMemory ledger = sound_ledger();
+    ledger.append("detail.erased", {{"seqs", *seqs == '\0' ? "x" : seqs}});
+    ledger.sign();
+    EXPECT_TRUE(finds(ledger.check(), 12, "its seqs")) << seqs;
+  }
+}
+
+}  // namespace
+}  // namespace chancery::verify
