@@ -18,9 +18,9 @@ struct Peer {
   std::string address;          // of the client: an IP address without port
 };
 
-// Takes the answer to one request. May be called from any thread, at most once, also after the session has
-// ended (then it does nothing). A request whose Answer is never called stays unanswered, and the session's
-// CLOSE waits for it.
+// Takes the answer to one request. May be called from any thread, also within `request` and after the session
+// has ended (then it does nothing). Only the first call counts; if the last copy is destroyed without a call,
+// the client is answered with failure. A refusal's sentence is also written to the client's stderr.
 using Answer = std::function<void(sftp::Reply)>;
 
 // The server of one session's requests. Both functions are called on the session's I/O thread and must not

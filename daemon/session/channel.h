@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <libssh/libssh.h>
+
+#include "daemon/session/session.h"
+#include "daemon/sftp/engine.h"
+
+namespace chancery::session {
+
+class Mailbox;
+
+// The one channel of a session: libssh's bytes given to the SFTP engine, and its output given to libssh, with
+// bounded memory in both directions. Lives on the session's I/O thread; only Answers come from elsewhere.
+//
+// libssh may call take() from within write(), so nothing here is held across a write.
+class Channel {
+ public:
+  // `wake` is called, from any thread, when an answer has come and turn() should be called.
+  Channel(ssh_session session, ssh_channel channel, std::function<void()> wake);
+  ~Channel();
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+
+  // The client asked for SFTP. Bytes before that are a breach of protocol.
+  void start(Served served);
+  bool started() const { return engine_ != nullptr; }
+
+  // Bytes from the client, which libssh gives again until they are consumed. Answers how many were.
+  std::uint32_t take(const std::uint8_t* bytes, std::uint32_t size);
+  // The client sends no more. `gone`: nor will it read.
+  void end_of_input(bool gone);
+
+  // Before anything of libssh is polled: answers need not wake the session until the next turn() returns.
+  void hold_wake();
+  // Gives answers to the engine, bytes that waited to it, and its output to the client.
+  void turn();
+
+  // Everything was answered and the channel is closed; or reason() says why it must be.
+  bool done() const { return done_; }
+  const std::string& reason() const { return reason_; }
+  // Something is on its way: bytes that wait, requests without an answer, output.
+  bool busy() const;
+  // Counts what came and went; for the idle limit.
+  std::uint64_t activity() const { return activity_; }
+
+  // The session is over: tells `Served::ended` and drops the answers still to come.
+  void end() noexcept;
+
+ private:
+  void fail(std::string reason);
+  void feed_waiting();
+  void give_answers();
+  void write_output();
+  bool write_some();
+  void finish_if_drained();
+  void complain(const sftp::Reply& reply);
+
+  ssh_session session_;
+  ssh_channel channel_;
+  std::shared_ptr<Mailbox> mailbox_;
+  Served served_;
+  std::unique_ptr<sftp::Engine> engine_;
+  std::vector<std::uint8_t> waiting_;  // taken from libssh, not from us by the engine yet
+  std::size_t waiting_used_ = 0;
+  std::uint32_t left_in_libssh_ = 0;
+  std::vector<std::uint8_t> output_;
+  std::size_t output_used_ = 0;
+  std::string complaints_;  // for the client's stderr
+  std::uint64_t activity_ = 0;
+  bool writing_ = false;
+  bool input_ended_ = false;
+  bool peer_gone_ = false;
+  bool done_ = false;
+  bool ended_ = false;
+  std::string reason_;
+};
+
+}  // namespace chancery::session

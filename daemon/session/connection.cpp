@@ -1,0 +1,449 @@
+#include "daemon/session/connection.h"
+
+#include <chrono>
+#include <exception>
+#include <mutex>
+#include <string_view>
+#include <utility>
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <fcntl.h>
+#include <libssh/callbacks.h>
+#include <libssh/libssh.h>
+#include <libssh/server.h>
+#include <unistd.h>
+
+#include "daemon/session/algorithms.h"
+#include "daemon/session/channel.h"
+#include "daemon/session/handles.h"
+#include "daemon/session/host_key_handle.h"
+#include "daemon/session/login.h"
+
+namespace chancery::session {
+namespace {
+
+namespace asio = boost::asio;
+using Clock = std::chrono::steady_clock;
+using std::chrono::seconds;
+
+// A login takes some 10 KiB; this is where a client that only sends (bad signatures are not answered) is cut
+// off.
+constexpr std::uint64_t kLoginBytes = 256 * 1024;
+// After so much, other sessions of the thread have their turn.
+constexpr std::uint64_t kTurnBytes = 512 * 1024;
+constexpr int kTurnPolls = 256;
+// How long a client may take to hang up after the channel was closed.
+constexpr seconds kLinger{5};
+
+std::string printable(std::string text) {
+  for (char& character : text)
+    if (static_cast<unsigned char>(character) < ' ' || character == '\x7f') character = '?';
+  return text;
+}
+
+// One SSH session, from the key exchange to its end. Everything happens on its context's one thread, most of
+// it in turn(): libssh is polled as long as there is something, then the channel gets its turn, then we wait
+// for the descriptor. Callbacks of libssh only take notes, because they run inside of libssh.
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(asio::io_context& context, SessionHandle session, int descriptor, const hub::Limits& limits,
+             const Hooks& hooks, std::string address, Admission admission);
+
+  // Throws Error.
+  void start();
+  void turn() noexcept;
+  void stop(std::string reason) noexcept;
+
+ private:
+  // What libssh calls; `self` is the Connection.
+  static int on_public_key(ssh_session, const char* user, ssh_key_struct* key, char state,
+                           void* self) noexcept;
+  static int on_password(ssh_session, const char*, const char*, void* self) noexcept;
+  static int on_interactive(ssh_message, ssh_session, void* self) noexcept;
+  static ssh_channel on_channel(ssh_session, void* self) noexcept;
+  static int on_subsystem(ssh_session, ssh_channel, const char* name, void* self) noexcept;
+  static int on_data(ssh_session, ssh_channel, void* bytes, std::uint32_t size, int is_stderr,
+                     void* self) noexcept;
+  static void on_eof(ssh_session, ssh_channel, void* self) noexcept;
+  static void on_close(ssh_session, ssh_channel, void* self) noexcept;
+  template <typename Result, typename Body>
+  static Result guard(void* self, Result on_failure, Body body) noexcept;
+
+  ssh_channel open_channel();
+  bool poll();
+  void fail_with_error();
+  void check();
+  void wait(asio::posix::stream_descriptor::wait_type type, bool& waiting);
+  void arm(bool again);
+  void arm_timer();
+  void time_is_up();
+  void wake();
+  void say_login();
+
+  asio::io_context& context_;
+  const hub::Limits& limits_;
+  const Hooks& hooks_;
+  std::string address_;
+  Admission admission_;
+  Login login_;
+  ssh_server_callbacks_struct server_callbacks_{};
+  ssh_channel_callbacks_struct channel_callbacks_{};
+  ssh_counter_struct counter_{};
+  // libssh may close its descriptor at any time; ours is a duplicate, so that Asio never watches another's.
+  asio::posix::stream_descriptor descriptor_;
+  SessionHandle session_;
+  EventHandle event_;
+  std::unique_ptr<Channel> channel_;
+  asio::steady_timer timer_;
+  Clock::time_point started_ = Clock::now();
+  Clock::time_point active_ = started_;
+  Clock::time_point closing_{};  // since when only the client's hanging up is waited for
+  std::uint64_t activity_ = 0;
+  bool reading_ = false, writing_ = false, again_ = false;  // what is being waited for
+  bool said_login_ = false;
+  bool ended_ = false;
+  std::string failure_;  // of a callback
+};
+
+Connection::Connection(asio::io_context& context, SessionHandle session, int descriptor,
+                       const hub::Limits& limits, const Hooks& hooks, std::string address,
+                       Admission admission)
+    : context_(context),
+      limits_(limits),
+      hooks_(hooks),
+      address_(std::move(address)),
+      admission_(std::move(admission)),
+      login_(hooks, {address_, limits.attempts,
+                     [this](const std::string& user) { return admission_.log_in(user); }}),
+      descriptor_(context, descriptor),
+      session_(std::move(session)),
+      event_(ssh_event_new()),
+      timer_(context) {}
+
+void Connection::start() {
+  server_callbacks_.userdata = this;
+  server_callbacks_.auth_pubkey_function = on_public_key;
+  server_callbacks_.auth_password_function = on_password;
+  server_callbacks_.auth_kbdint_function = on_interactive;
+  server_callbacks_.channel_open_request_session_function = on_channel;
+  ssh_callbacks_init(&server_callbacks_);
+  channel_callbacks_.userdata = this;
+  channel_callbacks_.channel_data_function = on_data;
+  channel_callbacks_.channel_eof_function = on_eof;
+  channel_callbacks_.channel_close_function = on_close;
+  channel_callbacks_.channel_subsystem_request_function = on_subsystem;
+  ssh_callbacks_init(&channel_callbacks_);
+  ssh_set_server_callbacks(session_.get(), &server_callbacks_);
+  ssh_set_auth_methods(session_.get(), SSH_AUTH_METHOD_PUBLICKEY);
+  ssh_set_counters(session_.get(), &counter_, nullptr);
+  ssh_set_blocking(session_.get(), 0);
+  if (event_ == nullptr) throw Error("There is no memory left for a session.");
+  // This already reads what has come, which may be anything.
+  if (ssh_handle_key_exchange(session_.get()) == SSH_ERROR) {
+    fail_with_error();
+    return check();
+  }
+  if (ssh_event_add_session(event_.get(), session_.get()) != SSH_OK)
+    throw Error("libssh could not begin a session.");
+  arm_timer();
+  turn();
+}
+
+template <typename Result, typename Body>
+Result Connection::guard(void* self, Result on_failure, Body body) noexcept {
+  auto& connection = *static_cast<Connection*>(self);
+  try {
+    return body(connection);
+  } catch (const std::exception& error) {
+    connection.failure_ = error.what();
+    if (connection.failure_.empty()) connection.failure_ = "unknown failure";
+    return on_failure;
+  }
+}
+
+int Connection::on_public_key(ssh_session, const char* user, ssh_key_struct* key, char state,
+                              void* self) noexcept {
+  return guard(self, int{SSH_AUTH_DENIED}, [&](Connection& connection) {
+    return connection.login_.public_key(user, key, static_cast<ssh_publickey_state_e>(state));
+  });
+}
+
+int Connection::on_password(ssh_session, const char*, const char*, void* self) noexcept {
+  return guard(self, int{SSH_AUTH_DENIED},
+               [&](Connection& connection) { return connection.login_.other_method(); });
+}
+
+int Connection::on_interactive(ssh_message, ssh_session, void* self) noexcept {
+  return on_password(nullptr, nullptr, nullptr, self);
+}
+
+ssh_channel Connection::on_channel(ssh_session, void* self) noexcept {
+  return guard(self, ssh_channel{nullptr}, [&](Connection& connection) { return connection.open_channel(); });
+}
+
+// The second gate: whatever libssh thinks of the login, no channel without a bound identity; and one only.
+ssh_channel Connection::open_channel() {
+  if (!login_.peer() || channel_ != nullptr) return nullptr;
+  ssh_channel channel = ssh_channel_new(session_.get());
+  if (channel == nullptr) return nullptr;
+  channel_ =
+      std::make_unique<Channel>(session_.get(), channel, [weak = weak_from_this(), &context = context_] {
+        asio::post(context, [weak] {
+          if (const auto connection = weak.lock()) connection->turn();
+        });
+      });
+  channel_->hold_wake();
+  ssh_set_channel_callbacks(channel, &channel_callbacks_);
+  return channel;
+}
+
+// libssh expects 0 for yes. Shell, exec, pty, env and the rest have no callback, and are refused by libssh.
+int Connection::on_subsystem(ssh_session, ssh_channel, const char* name, void* self) noexcept {
+  return guard(self, 1, [&](Connection& connection) {
+    if (name == nullptr || std::string_view(name) != "sftp") return 1;
+    if (!connection.channel_ || connection.channel_->started()) return 1;
+    connection.channel_->start(connection.hooks_.logged_in(*connection.login_.peer()));
+    return 0;
+  });
+}
+
+int Connection::on_data(ssh_session, ssh_channel, void* bytes, std::uint32_t size, int is_stderr,
+                        void* self) noexcept {
+  const int all = static_cast<int>(size);
+  return guard(self, all, [&](Connection& connection) {
+    if (is_stderr != 0 || !connection.channel_ || connection.ended_) return all;
+    return static_cast<int>(connection.channel_->take(static_cast<const std::uint8_t*>(bytes), size));
+  });
+}
+
+void Connection::on_eof(ssh_session, ssh_channel, void* self) noexcept {
+  auto& connection = *static_cast<Connection*>(self);
+  if (connection.channel_) connection.channel_->end_of_input(false);
+}
+
+void Connection::on_close(ssh_session, ssh_channel, void* self) noexcept {
+  auto& connection = *static_cast<Connection*>(self);
+  if (connection.channel_) connection.channel_->end_of_input(true);
+}
+
+void Connection::fail_with_error() {
+  if (!failure_.empty()) return;
+  failure_ = "the connection was lost";
+  if (const std::string why = ssh_get_error(session_.get()); !why.empty()) failure_ += ": " + why;
+}
+
+// Answers whether there may be more to do at once.
+bool Connection::poll() {
+  const std::uint64_t before = counter_.in_bytes;
+  for (int i = 0; i < kTurnPolls; ++i) {
+    const int result = ssh_event_dopoll(event_.get(), 0);
+    if (result == SSH_AGAIN) return false;
+    if (result == SSH_ERROR) {
+      fail_with_error();
+      return false;
+    }
+    if (counter_.in_bytes - before >= kTurnBytes || !failure_.empty() || login_.refusal()) return true;
+    if (!login_.peer() && counter_.in_bytes > kLoginBytes) return true;
+  }
+  return true;
+}
+
+void Connection::turn() noexcept {
+  if (ended_) return;
+  const auto self = shared_from_this();
+  try {
+    if (channel_) channel_->hold_wake();
+    const bool again = poll();
+    if (channel_) channel_->turn();
+    check();
+    if (!ended_) arm(again);
+  } catch (const std::exception& error) {
+    stop(error.what());
+  }
+}
+
+// Ends the session if there is a reason to.
+void Connection::check() {
+  say_login();
+  if (login_.refusal() && !login_.peer()) {
+    hooks_.refused_before_login(address_, *login_.refusal());
+    return stop("refused: " + to_string(*login_.refusal()));
+  }
+  if (!login_.peer() && counter_.in_bytes > kLoginBytes) {
+    hooks_.refused_before_login(address_, Refusal::flood);
+    return stop("refused: " + to_string(Refusal::flood));
+  }
+  const int status = ssh_get_status(session_.get());
+  if ((status & SSH_CLOSED_ERROR) != 0) fail_with_error();
+  if (failure_.empty() && (status & SSH_CLOSED) != 0) failure_ = "the client hung up";
+  if (!failure_.empty()) {
+    if (!login_.peer() && ssh_get_kex_algo(session_.get()) == nullptr)
+      hooks_.refused_before_login(address_, Refusal::key_exchange);
+    return stop(failure_);
+  }
+  if (channel_ && channel_->done()) {
+    if (!channel_->reason().empty()) return stop(channel_->reason());
+    if (closing_ == Clock::time_point{}) {
+      closing_ = Clock::now();
+      arm_timer();
+    }
+  }
+  if (channel_ && channel_->activity() != activity_) {
+    activity_ = channel_->activity();
+    active_ = Clock::now();
+  }
+}
+
+void Connection::say_login() {
+  if (said_login_ || !login_.peer()) return;
+  said_login_ = true;
+  active_ = Clock::now();
+  arm_timer();
+  hooks_.log(printable(login_.peer()->user) + " logged in from " + address_ + " with " +
+             login_.peer()->key_fingerprint);
+}
+
+void Connection::wait(asio::posix::stream_descriptor::wait_type type, bool& waiting) {
+  if (std::exchange(waiting, true)) return;
+  descriptor_.async_wait(type, [self = shared_from_this(), &waiting](const boost::system::error_code& error) {
+    waiting = false;
+    if (error != asio::error::operation_aborted) self->turn();
+  });
+}
+
+void Connection::arm(bool again) {
+  if (again) {
+    if (std::exchange(again_, true)) return;
+    asio::post(context_, [self = shared_from_this()] {
+      self->again_ = false;
+      self->turn();
+    });
+    return;
+  }
+  wait(asio::posix::stream_descriptor::wait_read, reading_);
+  if ((ssh_get_status(session_.get()) & SSH_WRITE_PENDING) != 0)
+    wait(asio::posix::stream_descriptor::wait_write, writing_);
+}
+
+void Connection::arm_timer() {
+  Clock::time_point when = active_ + seconds(limits_.idle_seconds);
+  if (!login_.peer()) when = started_ + seconds(limits_.login_seconds);
+  if (closing_ != Clock::time_point{}) when = closing_ + kLinger;
+  timer_.expires_at(when);
+  timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+    if (!error && !self->ended_) self->time_is_up();
+  });
+}
+
+void Connection::time_is_up() {
+  const Clock::time_point now = Clock::now();
+  if (!login_.peer()) {
+    hooks_.refused_before_login(address_, Refusal::deadline);
+    return stop("refused: " + to_string(Refusal::deadline));
+  }
+  if (closing_ != Clock::time_point{}) return stop("the client hung up");
+  if (now - active_ >= seconds(limits_.idle_seconds)) return stop("it was idle");
+  arm_timer();
+}
+
+void Connection::stop(std::string reason) noexcept {
+  if (std::exchange(ended_, true)) return;
+  const auto self = shared_from_this();
+  boost::system::error_code ignored;
+  timer_.cancel();
+  descriptor_.close(ignored);
+  if (channel_) channel_->end();
+  if (ssh_is_connected(session_.get())) ssh_disconnect(session_.get());
+  ssh_event_remove_session(event_.get(), session_.get());
+  event_.reset();
+  session_.reset();
+  try {
+    if (login_.peer())
+      hooks_.log("the session of " + printable(login_.peer()->user) + " from " + address_ +
+                 " ended: " + printable(std::move(reason)));
+    else
+      hooks_.log("the connection from " + address_ +
+                 " ended before a login: " + printable(std::move(reason)));
+    if (admission_.ended) admission_.ended();
+  } catch (const std::exception&) {  // a log that fails must not keep a session alive
+  }
+}
+
+}  // namespace
+
+struct Ssh::Impl {
+  hub::Limits limits;
+  Hooks hooks;
+  BindHandle bind;
+  std::mutex mutex;  // libssh's bind is not thread-safe
+};
+
+namespace {
+
+void set(ssh_bind bind, ssh_bind_options_e option, const void* value) {
+  if (ssh_bind_options_set(bind, option, value) != SSH_OK)
+    throw Error(std::string("libssh does not take its settings: ") + ssh_get_error(bind) + ".");
+}
+
+}  // namespace
+
+Ssh::Ssh(const HostKey& key, const hub::Limits& limits, Hooks hooks) : impl_(std::make_unique<Impl>()) {
+  if (ssh_init() != SSH_OK) throw Error("libssh could not be set up.");
+  impl_->limits = limits;
+  impl_->hooks = std::move(hooks);
+  impl_->bind.reset(ssh_bind_new());
+  ssh_bind bind = impl_->bind.get();
+  if (bind == nullptr) throw Error("libssh could not be set up.");
+  const bool read_configuration = false;
+  set(bind, SSH_BIND_OPTIONS_PROCESS_CONFIG, &read_configuration);
+  set(bind, SSH_BIND_OPTIONS_KEY_EXCHANGE, algorithms::kKeyExchange);
+  set(bind, SSH_BIND_OPTIONS_CIPHERS_C_S, algorithms::kCiphers);
+  set(bind, SSH_BIND_OPTIONS_CIPHERS_S_C, algorithms::kCiphers);
+  set(bind, SSH_BIND_OPTIONS_HMAC_C_S, algorithms::kMacs);
+  set(bind, SSH_BIND_OPTIONS_HMAC_S_C, algorithms::kMacs);
+  set(bind, SSH_BIND_OPTIONS_PUBKEY_ACCEPTED_KEY_TYPES, algorithms::kPublicKeys);
+  set(bind, SSH_BIND_OPTIONS_HOSTKEY_ALGORITHMS, algorithms::kHostKeys);
+  set(bind, SSH_BIND_OPTIONS_RSA_MIN_SIZE, &algorithms::kSmallestRsa);
+  set(bind, SSH_BIND_OPTIONS_BANNER, algorithms::kBanner);
+  KeyHandle copy(ssh_key_dup(key.key().handle.get()));
+  set(bind, SSH_BIND_OPTIONS_IMPORT_KEY, copy.get());
+  copy.release();  // libssh has taken it
+}
+
+Ssh::~Ssh() = default;
+
+std::function<void()> Ssh::serve(boost::asio::io_context& context, int socket, std::string address,
+                                 Admission admission) {
+  SessionHandle session(ssh_new());
+  const int duplicate = session == nullptr ? -1 : fcntl(socket, F_DUPFD_CLOEXEC, 0);
+  if (duplicate < 0) {
+    close(socket);
+    throw Error("There is no memory or descriptor left for a session.");
+  }
+  // Before the login compression would be an attack surface, after it a bomb.
+  ssh_options_set(session.get(), SSH_OPTIONS_COMPRESSION, "no");
+  int accepted = SSH_ERROR;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    accepted = ssh_bind_accept_fd(impl_->bind.get(), session.get(), socket);
+  }
+  if (accepted != SSH_OK) {
+    close(duplicate);
+    throw Error("libssh could not take a connection.");
+  }
+  const auto connection =
+      std::make_shared<Connection>(context, std::move(session), duplicate, impl_->limits, impl_->hooks,
+                                   std::move(address), std::move(admission));
+  connection->start();
+  return [weak = std::weak_ptr(connection), &context] {
+    asio::post(context, [weak] {
+      if (const auto alive = weak.lock()) alive->stop("the hub is stopping");
+    });
+  };
+}
+
+}  // namespace chancery::session
