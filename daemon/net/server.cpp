@@ -1,0 +1,266 @@
+#include "daemon/net/server.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <exception>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <random>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/net/admission.h"
+#include "daemon/session/connection.h"
+
+namespace chancery::net {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using Code = boost::system::error_code;
+
+constexpr std::chrono::seconds kPause{1};  // after running out of descriptors or memory
+// A client that does not even acknowledge is given up after five minutes.
+constexpr int kUnresponsiveSeconds = 300;
+constexpr int kProbeSeconds = 60;
+
+// A descriptor on its way from the accepting thread to that of its session.
+class Socket {
+ public:
+  explicit Socket(int descriptor) : descriptor_(descriptor) {}
+  Socket(Socket&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  Socket& operator=(Socket&&) = delete;
+  ~Socket() {
+    if (descriptor_ >= 0) close(descriptor_);
+  }
+  int release() { return std::exchange(descriptor_, -1); }
+
+ private:
+  int descriptor_;
+};
+
+// An option that the system refuses only makes things slower to notice.
+void set_option(int socket, int level, int name, int value) {
+  (void)setsockopt(socket, level, name, &value, sizeof value);
+}
+
+void prepare(int socket) {
+  set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1);
+  set_option(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set_option(socket, IPPROTO_TCP, TCP_KEEPIDLE, kProbeSeconds);
+  set_option(socket, IPPROTO_TCP, TCP_KEEPINTVL, kProbeSeconds);
+  set_option(socket, IPPROTO_TCP, TCP_KEEPCNT, kUnresponsiveSeconds / kProbeSeconds - 1);
+  set_option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, kUnresponsiveSeconds * 1000);
+}
+
+struct IoThread {
+  asio::io_context context{1};
+  asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
+  std::atomic<std::size_t> sessions = 0;
+  std::thread thread;
+};
+
+// Signals are for the thread that waits for them.
+void block_signals() {
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, nullptr);
+}
+
+}  // namespace
+
+struct Server::Impl {
+  Impl(const Settings& settings, const session::HostKey& key, session::Hooks given);
+
+  void listen(const Settings& settings);
+  void accept();
+  void accepted(tcp::socket socket, const tcp::endpoint& from);
+  void serve(IoThread& thread, Socket socket, const std::string& address,
+             std::shared_ptr<Admission::Ticket> ticket);
+  void pause(const Code& error);
+  void forget(std::uint64_t number);
+
+  session::Hooks hooks;
+  std::mt19937_64 random{std::random_device{}()};
+  Admission admission;
+  session::Ssh ssh;
+  mutable std::mutex mutex;
+  bool stopping = false;
+  std::uint64_t last_number = 0;
+  std::map<std::uint64_t, std::function<void()>> running;  // how to end each session
+  // The threads come last: their contexts hold sessions, which use all of the above until they are destroyed.
+  std::vector<std::unique_ptr<IoThread>> threads;
+  std::unique_ptr<tcp::acceptor> acceptor;  // on the first thread, with the timer
+  std::unique_ptr<asio::steady_timer> timer;
+  std::uint16_t port = 0;
+};
+
+Server::Impl::Impl(const Settings& settings, const session::HostKey& key, session::Hooks given)
+    : hooks(std::move(given)),
+      admission(settings.limits, [this] { return std::uniform_real_distribution<>(0, 1)(random); }),
+      ssh(key, settings.limits, hooks) {
+  const std::uint32_t count =
+      settings.io_threads > 0 ? settings.io_threads : std::max(1U, std::thread::hardware_concurrency());
+  for (std::uint32_t i = 0; i < count; ++i) threads.push_back(std::make_unique<IoThread>());
+  listen(settings);
+}
+
+void Server::Impl::listen(const Settings& settings) {
+  const std::string where = settings.address + " port " + std::to_string(settings.port);
+  Code error;
+  const auto address = asio::ip::make_address(settings.address, error);
+  if (error) throw Error("\"" + settings.address + "\" is not an IP address to listen on.");
+  const tcp::endpoint endpoint(address, settings.port);
+  asio::io_context& context = threads.front()->context;
+  acceptor = std::make_unique<tcp::acceptor>(context);
+  timer = std::make_unique<asio::steady_timer>(context);
+  acceptor->open(endpoint.protocol(), error);
+  if (!error) acceptor->set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error) acceptor->bind(endpoint, error);
+  if (!error) acceptor->listen(asio::socket_base::max_listen_connections, error);
+  if (error)
+    throw Error("The hub cannot listen on " + where + ": " + error.message() +
+                ". Is another server running there?");
+  port = acceptor->local_endpoint().port();
+}
+
+void Server::Impl::accept() {
+  auto from = std::make_shared<tcp::endpoint>();
+  acceptor->async_accept(*from, [this, from](const Code& error, tcp::socket socket) {
+    if (error == asio::error::operation_aborted || !acceptor->is_open()) return;
+    if (error == asio::error::no_descriptors || error == asio::error::no_memory ||
+        error == asio::error::no_buffer_space || error == boost::system::errc::too_many_files_open_in_system)
+      return pause(error);
+    accept();
+    if (!error) accepted(std::move(socket), *from);
+  });
+}
+
+void Server::Impl::pause(const Code& error) {
+  hooks.log("No connection can be accepted for a moment: " + error.message() + ".");
+  timer->expires_after(kPause);
+  timer->async_wait([this](const Code& cancelled) {
+    if (!cancelled) accept();
+  });
+}
+
+void Server::Impl::accepted(tcp::socket socket, const tcp::endpoint& from) {
+  const std::string address = from.address().to_string();
+  auto admitted = admission.admit(source_of(address));
+  if (const auto* refusal = std::get_if<session::Refusal>(&admitted))
+    return hooks.refused_before_login(address, *refusal);
+  Code error;
+  socket.native_non_blocking(true, error);
+  if (error) return;
+  Socket descriptor(socket.release(error));
+  if (error) return;
+  IoThread& quietest = **std::ranges::min_element(
+      threads, {}, [](const std::unique_ptr<IoThread>& thread) { return thread->sessions.load(); });
+  ++quietest.sessions;
+  asio::post(quietest.context, [this, &quietest, address, descriptor = std::move(descriptor),
+                                ticket = std::shared_ptr<Admission::Ticket>(std::move(
+                                    std::get<std::unique_ptr<Admission::Ticket>>(admitted)))]() mutable {
+    serve(quietest, std::move(descriptor), address, std::move(ticket));
+  });
+}
+
+// On the thread that the session will live on.
+void Server::Impl::serve(IoThread& thread, Socket socket, const std::string& address,
+                         std::shared_ptr<Admission::Ticket> ticket) {
+  std::uint64_t number = 0;
+  {
+    const std::lock_guard lock(mutex);
+    if (stopping) return;
+    number = ++last_number;
+    running.emplace(number, nullptr);
+  }
+  session::Admission asked;
+  asked.log_in = [ticket](const std::string& user) { return ticket->log_in(user); };
+  asked.ended = [this, &thread, number] {
+    --thread.sessions;
+    forget(number);
+  };
+  ticket.reset();
+  try {
+    const int descriptor = socket.release();
+    prepare(descriptor);
+    const auto end = ssh.serve(thread.context, descriptor, address, std::move(asked));
+    const std::lock_guard lock(mutex);
+    const auto found = running.find(number);
+    if (found == running.end()) return;  // over already
+    if (stopping) return end();
+    found->second = end;
+  } catch (const std::exception& error) {
+    --thread.sessions;
+    forget(number);
+    hooks.log(std::string("A connection was dropped: ") + error.what());
+  }
+}
+
+void Server::Impl::forget(std::uint64_t number) {
+  const std::lock_guard lock(mutex);
+  running.erase(number);
+}
+
+Server::Server(const Settings& settings, const session::HostKey& key, session::Hooks hooks)
+    : impl_(std::make_unique<Impl>(settings, key, std::move(hooks))) {}
+
+Server::~Server() { stop(); }
+
+std::uint16_t Server::port() const { return impl_->port; }
+
+void Server::start() {
+  asio::post(impl_->threads.front()->context, [impl = impl_.get()] { impl->accept(); });
+  for (const auto& each : impl_->threads) {
+    each->thread = std::thread([thread = each.get(), impl = impl_.get()] {
+      block_signals();
+      for (;;) {
+        try {
+          thread->context.run();
+          return;
+        } catch (const std::exception& error) {  // of a hook: the session was lost, the thread is not
+          impl->hooks.log(std::string("An I/O thread caught: ") + error.what());
+        }
+      }
+    });
+  }
+}
+
+void Server::stop() {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    if (std::exchange(impl_->stopping, true)) return;
+    for (const auto& [number, end] : impl_->running)
+      if (end) end();
+  }
+  asio::post(impl_->threads.front()->context, [impl = impl_.get()] {
+    Code ignored;
+    impl->acceptor->close(ignored);
+    impl->timer->cancel();
+  });
+  for (const auto& thread : impl_->threads) thread->work.reset();
+  for (const auto& thread : impl_->threads)
+    if (thread->thread.joinable()) thread->thread.join();
+}
+
+std::size_t Server::sessions() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->running.size();
+}
+
+}  // namespace chancery::net

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+#include "daemon/session/host_key.h"
+#include "daemon/session/session.h"
+#include "policies/hub/hub.h"
+
+namespace chancery::net {
+
+// The hub cannot listen. what() is a sentence with a hint.
+struct Error : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+struct Settings {
+  std::string address = "127.0.0.1";  // IPv4 or IPv6
+  std::uint16_t port = 2222;          // 0: any that is free
+  std::uint32_t io_threads = 0;       // 0: one per core
+  hub::Limits limits;
+};
+
+// Accepts SSH connections and serves each on one of the I/O threads.
+class Server {
+ public:
+  // Listens, but accepts nothing yet. Throws Error, or session::Error.
+  Server(const Settings& settings, const session::HostKey& key, session::Hooks hooks);
+  // Stops, and waits for the I/O threads.
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  std::uint16_t port() const;
+
+  // Starts the I/O threads and accepts. Signals are blocked in those threads.
+  void start();
+
+  // Accepts no more, ends every session (`Served::ended` is called for each) and waits for the I/O threads.
+  // Not to be called from an I/O thread.
+  void stop();
+
+  // Connections that are open, logged in or not.
+  std::size_t sessions() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace chancery::net
