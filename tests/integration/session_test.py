@@ -1,0 +1,301 @@
+"""SSH sessions, tried with OpenSSH's own client over a map of files in memory (session_server)."""
+
+import hashlib
+import os
+import pathlib
+import queue
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+BIN = pathlib.Path(os.environ["CHANCERY_BIN"])
+MIB = 1024 * 1024
+
+
+class Server:
+    """session_server with its own host key; what it says is kept."""
+
+    def __init__(self, folder, accounts, **options):
+        self.folder = pathlib.Path(folder)
+        listed = self.folder / "accounts"
+        listed.write_text("".join(f"{user} {' '.join(key.read_text().split()[:2])}\n" for user, key in accounts))
+        command = [BIN / "session_server", self.folder / "host_key", listed]
+        command += [f"{name}={value}" for name, value in options.items()]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.lines = queue.Queue()
+        self.said = []
+        threading.Thread(target=self._listen, daemon=True).start()
+        self.host_key = self.expect(r"host_key (\S+ \S+)").group(1)
+        self.port = int(self.expect(r"port (\d+)").group(1))
+        (self.folder / "known_hosts").write_text(f"[127.0.0.1]:{self.port} {self.host_key}\n")
+
+    def _listen(self):
+        for line in self.process.stdout:
+            self.lines.put(line.rstrip("\n"))
+
+    def expect(self, pattern, seconds=20):
+        """The first line from now on that matches."""
+        end = time.monotonic() + seconds
+        while True:
+            line = self.lines.get(timeout=max(0.01, end - time.monotonic()))
+            self.said.append(line)
+            if found := re.search(pattern, line):
+                return found
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(20)
+        self.process.stdout.close()
+        return status
+
+    def options(self, key):
+        return ["-F", "none", "-o", f"UserKnownHostsFile={self.folder}/known_hosts", "-o", "IdentitiesOnly=yes",
+                "-o", "IdentityAgent=none", "-o", "BatchMode=yes", "-i", str(key)]
+
+    def sftp(self, key, *commands, user="alice", extra=(), **popen):
+        batch = self.folder / "batch"
+        batch.write_text("".join(command + "\n" for command in commands))
+        return subprocess.run(["sftp", *self.options(key), *extra, "-P", str(self.port), "-b", batch,
+                               f"{user}@127.0.0.1"], capture_output=True, text=True, timeout=120, **popen)
+
+    def ssh(self, key, *arguments, user="alice", **popen):
+        return subprocess.run(["ssh", *self.options(key), "-p", str(self.port), *arguments],
+                              capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL, **popen)
+
+    def connect(self):
+        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+
+
+class SessionTest(unittest.TestCase):
+    options = {}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.temporary = tempfile.TemporaryDirectory()
+        cls.folder = pathlib.Path(cls.temporary.name)
+        cls.keys = {}
+        for name, kind in {"ed25519": ["ed25519"], "ecdsa": ["ecdsa", "-b", "256"], "rsa": ["rsa", "-b", "2048"],
+                           "stranger": ["ed25519"]}.items():
+            cls.keys[name] = cls.folder / name
+            subprocess.run(["ssh-keygen", "-q", "-t", *kind, "-N", "", "-f", cls.keys[name]], check=True)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.temporary.cleanup()
+
+    def setUp(self):
+        publics = [self.keys[name].with_suffix(".pub") for name in ("ed25519", "ecdsa", "rsa")]
+        self.server = Server(self.folder, [("alice", key) for key in publics] + [("bob", publics[0])], **self.options)
+        self.addCleanup(self.end)
+        self.key = self.keys["ed25519"]
+
+    def end(self):
+        if self.server.process.poll() is None:
+            self.assertEqual(self.server.stop(), 0)
+
+    def file(self, name, size):
+        path = self.folder / name
+        with open("/dev/urandom", "rb") as source, open(path, "wb") as target:
+            for _ in range(0, size, MIB):
+                target.write(source.read(min(MIB, size)))
+        return path
+
+
+class Transfers(SessionTest):
+    def test_put_get_ls_rename_remove(self):
+        sent = self.file("sent", 3 * MIB)
+        done = self.server.sftp(self.key, f"put {sent} a.part", "rename a.part a", "ls -1",
+                                f"get a {self.folder}/back", "rm a", "ls -1")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual((self.folder / "back").read_bytes(), sent.read_bytes())
+        self.assertEqual(done.stdout.splitlines().count("a"), 1)
+        self.server.expect("ended alice open=0")
+
+    def test_every_plain_kind_of_key(self):
+        for name in ("ed25519", "ecdsa", "rsa"):
+            done = self.server.sftp(self.keys[name], "pwd")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            printed = subprocess.run(["ssh-keygen", "-lf", self.keys[name]], capture_output=True, text=True)
+            fingerprint = printed.stdout.split()[1]
+            self.server.expect("alice logged in from 127.0.0.1 with " + re.escape(fingerprint))
+
+    def test_large_upload_and_download_are_the_same_bytes(self):
+        sent = self.file("large", 256 * MIB)
+        back = self.folder / "large.back"
+        done = self.server.sftp(self.key, f"put {sent} large", f"get large {back}")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(*[hashlib.sha256(path.read_bytes()).hexdigest() for path in (sent, back)])
+
+    def test_rekeying_every_megabyte(self):
+        sent = self.file("rekeyed", 32 * MIB)
+        back = self.folder / "rekeyed.back"
+        done = self.server.sftp(self.key, f"put {sent} r", f"get r {back}", extra=("-o", "RekeyLimit=1M"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(sent.read_bytes(), back.read_bytes())
+
+    def test_many_sessions_at_once(self):
+        sent = self.file("shared", 8 * MIB)
+        failures = []
+
+        def one(number):
+            back = self.folder / f"shared.{number}"
+            batch = self.folder / f"batch.{number}"
+            batch.write_text(f"put {sent} s{number}\nget s{number} {back}\n")
+            done = subprocess.run(["sftp", *self.server.options(self.key), "-P", str(self.server.port), "-b", batch,
+                                   "alice@127.0.0.1"], capture_output=True, text=True, timeout=120)
+            if done.returncode != 0 or back.read_bytes() != sent.read_bytes():
+                failures.append(done.stderr)
+
+        threads = [threading.Thread(target=one, args=[number]) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(failures, [])
+
+    def test_a_refusal_is_also_said_on_stderr_without_control_characters(self):
+        done = self.server.sftp(self.key, f"put {self.key} forbidden")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("This route is[31m suspended.", done.stderr)
+        self.assertNotIn("\x1b", done.stderr)
+
+    def test_a_client_killed_while_uploading_leaves_its_handle_open(self):
+        sent = self.folder / "sparse"
+        with open(sent, "wb") as file:
+            file.truncate(512 * MIB)
+        client = subprocess.Popen(["sftp", *self.server.options(self.key), "-l", "8000", "-P", str(self.server.port),
+                                   "-b", "-", "alice@127.0.0.1"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL, text=True)
+        client.stdin.write(f"put {sent} sparse\n")
+        client.stdin.flush()
+        self.server.expect("alice logged in")
+        time.sleep(1)
+        client.kill()
+        client.wait()
+        client.stdin.close()
+        self.server.expect("ended alice open=1")
+
+    def test_stopping_ends_every_session(self):
+        client = subprocess.Popen(["sftp", *self.server.options(self.key), "-P", str(self.server.port),
+                                   "alice@127.0.0.1"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL)
+        self.server.expect("serving alice")
+        self.server.process.send_signal(signal.SIGHUP)
+        self.server.expect("reload")
+        self.server.process.send_signal(signal.SIGTERM)
+        self.server.expect("ended alice open=0")
+        self.server.expect("stopped")
+        client.stdin.close()
+        client.wait(20)
+
+
+class Refusals(SessionTest):
+    options = {"login_seconds": 2, "sessions_per_account": 1, "connections_per_source": 4}
+
+    def test_wrong_key_and_unknown_user_look_the_same(self):
+        wrong = self.server.sftp(self.keys["stranger"], "pwd")
+        unknown = self.server.sftp(self.keys["stranger"], "pwd", user="nobody")
+        for done in (wrong, unknown):
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn("Permission denied (publickey).", done.stderr)
+        self.assertEqual(wrong.stderr.replace("alice", "nobody"), unknown.stderr)
+
+    def test_one_accounts_key_does_not_open_another(self):
+        done = self.server.sftp(self.keys["rsa"], "pwd", user="bob")
+        self.assertIn("Permission denied (publickey).", done.stderr)
+
+    def test_six_wrong_keys_end_the_connection(self):
+        keys = []
+        for number in range(7):
+            key = self.folder / f"wrong{number}"
+            if not key.exists():
+                subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+            keys += ["-i", str(key)]
+        done = subprocess.run(["sftp", *self.server.options(keys[1]), *keys[2:], "-i", str(self.key), "-P",
+                               str(self.server.port), "alice@127.0.0.1"], capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, timeout=30)
+        self.assertNotEqual(done.returncode, 0)
+        self.server.expect("refused 127.0.0.1 attempts")
+
+    def test_no_login_in_time_closes_the_connection(self):
+        for greeting in (b"", b"SSH-2.0-slow\r\n"):
+            with self.server.connect() as connection:
+                begun = time.monotonic()
+                connection.sendall(greeting)
+                while connection.recv(4096):
+                    pass
+                waited = time.monotonic() - begun
+            self.assertGreater(waited, 1.5)
+            self.assertLess(waited, 3.0)
+            self.server.expect("refused 127.0.0.1 deadline")
+
+    def test_a_stranger_who_sends_garbage_is_closed(self):
+        with self.server.connect() as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\n\r\n" * 20)
+            try:
+                while connection.recv(4096):
+                    pass
+            except ConnectionResetError:
+                pass
+        self.server.expect("refused 127.0.0.1 key_exchange")
+
+    def test_too_many_connections_from_one_source(self):
+        held = [self.server.connect() for _ in range(4)]
+        with self.server.connect() as fifth:
+            self.assertEqual(fifth.recv(1), b"")
+        self.server.expect("refused 127.0.0.1 source_limit")
+        for connection in held:
+            connection.close()
+
+    def test_too_many_sessions_of_one_account(self):
+        with subprocess.Popen(["sftp", *self.server.options(self.key), "-P", str(self.server.port),
+                               "alice@127.0.0.1"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL) as first:
+            self.server.expect("alice logged in")
+            self.assertNotEqual(self.server.sftp(self.key, "pwd").returncode, 0)
+            self.server.expect("refused 127.0.0.1 account_limit")
+            self.assertEqual(self.server.sftp(self.key, "pwd", user="bob").returncode, 0)
+            first.stdin.close()
+        self.server.expect("ended alice")
+        self.assertEqual(self.server.sftp(self.key, "pwd").returncode, 0)
+
+    def test_shell_exec_pty_and_forwarding_are_refused(self):
+        target = "alice@127.0.0.1"
+        for arguments in ([target, "id"], ["-tt", target], ["-T", target], ["-s", target, "netconf"],
+                          ["-W", "127.0.0.1:22", target]):
+            done = self.server.ssh(self.key, *arguments)
+            self.assertNotEqual(done.returncode, 0, arguments)
+            self.assertEqual(done.stdout, "", arguments)
+        done = self.server.ssh(self.key, "-N", "-o", "ExitOnForwardFailure=yes", "-R", "0:127.0.0.1:22", target)
+        self.assertIn("remote port forwarding failed", done.stderr)
+
+    def test_only_strong_algorithms_and_a_neutral_banner(self):
+        done = self.server.ssh(self.key, "-vv", "alice@127.0.0.1", "id")
+        self.assertIn("remote software version Chancery", done.stderr)
+        offered = done.stderr[done.stderr.index("peer server KEXINIT proposal"):]
+        offered = offered[:offered.index("first_kex_follows")]
+        for weak in ("sha1", "cbc", "group1-", "cert-v01", "zlib", "md5"):
+            self.assertNotIn(weak, offered)
+        self.assertIn("ciphers ctos: aes256-gcm@openssh.com,", offered)
+        self.assertNotIn("cert-v01", re.search("server-sig-algs=<(.*)>", done.stderr).group(1))
+
+
+class Idle(SessionTest):
+    options = {"idle_seconds": 1}
+
+    def test_an_idle_session_is_closed(self):
+        with subprocess.Popen(["sftp", *self.server.options(self.key), "-P", str(self.server.port),
+                               "alice@127.0.0.1"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL) as client:
+            self.server.expect("serving alice")
+            self.server.expect("ended: it was idle", seconds=4)
+            client.stdin.close()
+
+
+if __name__ == "__main__":
+    unittest.main()
