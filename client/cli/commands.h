@@ -36,5 +36,8 @@ int help(Arguments arguments);
 int keygen(Arguments arguments);
 int seal(Arguments arguments);
 int open(Arguments arguments);
+int init(Arguments arguments);
+int run_hub(Arguments arguments);
+int policy_check(Arguments arguments);
 
 }  // namespace chancery::cli
