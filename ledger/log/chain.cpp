@@ -50,7 +50,7 @@ entry::Micros Chain::append(const Prepared& entry, entry::Micros now, store::Bat
   prev_ = merkle::leaf_hash(text);
   tree_.append(prev_, batch.nodes);
   batch.entries.push_back(std::move(text));
-  batch.ids.push_back(entry.event.id);
+  batch.ids.push_back(entry.id);
   return time_;
 }
 

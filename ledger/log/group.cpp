@@ -1,6 +1,8 @@
 #include "ledger/log/group.h"
 
 #include <algorithm>
+#include <cstring>
+#include <map>
 #include <set>
 
 namespace chancery::log {
@@ -8,8 +10,17 @@ namespace {
 
 Appended refused(std::string reason) { return {Outcome::refused, {}, {}, std::move(reason)}; }
 
-std::string other_fields(const entry::Event& event) {
-  return "id " + entry::to_hex(event.id) + " is in the ledger with other fields";
+std::string other_fields(const Prepared& entry) {
+  return "id " + entry::to_hex(entry.id) + " is in the ledger with other fields";
+}
+
+std::map<std::string, std::string> values_of(const Prepared& entry) {
+  std::map<std::string, std::string> values;
+  for (auto& [field, opening] :
+       opening::unpack(entry.packed).value_or(std::vector<opening::FieldOpening>{})) {
+    values.emplace(std::move(field), std::move(opening.value));
+  }
+  return values;
 }
 
 bool same_keys(const std::map<std::string, merkle::Hash>& have,
@@ -21,10 +32,16 @@ bool same_keys(const std::map<std::string, merkle::Hash>& have,
 bool has_repeated_id(const std::vector<Prepared>& batch) {
   if (batch.size() < 2) return false;
   std::set<entry::EventId> ids;
-  return !std::ranges::all_of(batch, [&](const Prepared& one) { return ids.insert(one.event.id).second; });
+  return !std::ranges::all_of(batch, [&](const Prepared& one) { return ids.insert(one.id).second; });
 }
 
 }  // namespace
+
+std::size_t Group::IdHash::operator()(const entry::EventId& id) const {
+  std::size_t hash = 0;
+  std::memcpy(&hash, id.data(), sizeof hash);
+  return hash;
+}
 
 Group::Group(Chain& chain, Epochs& epochs, store::Snapshot before, std::string_view origin)
     : chain_(chain), epochs_(epochs), before_(std::move(before)), origin_(origin) {
@@ -41,8 +58,8 @@ Group::Place Group::place(const Prepared& entry, entry::Micros now) {
   batch_.openings.emplace_back();
   opening::EntrySeal& seal = epochs_.find_or_make(place.seq / opening::kEpochSize);
   if (!entry.packed.empty()) batch_.openings.back() = seal.seal(place.seq, entry.nonce, entry.packed);
-  new_ids_.emplace(entry.event.id, place.seq);
-  new_events_.push_back(&entry.event);
+  new_ids_.emplace(entry.id, place.seq);
+  new_entries_.push_back(&entry);
   new_times_.push_back(place.time);
   return place;
 }
@@ -55,7 +72,7 @@ const store::Batch& Group::finish() {
 Appended Group::add(const std::vector<Prepared>& batch, entry::Micros now) {
   if (has_repeated_id(batch)) return refused("the batch has the same id twice");
   const auto there =
-      std::ranges::count_if(batch, [&](const Prepared& one) { return find(one.event.id).has_value(); });
+      std::ranges::count_if(batch, [&](const Prepared& one) { return find(one.id).has_value(); });
   if (there == static_cast<std::ptrdiff_t>(batch.size())) return repeat(batch);
   if (there > 0) return refused("some ids of the batch are in the ledger already and others are not");
   Appended appended{Outcome::durable, {}, {}, {}};
@@ -70,7 +87,7 @@ Appended Group::add(const std::vector<Prepared>& batch, entry::Micros now) {
 Appended Group::repeat(const std::vector<Prepared>& batch) const {
   Appended appended{Outcome::durable, {}, {}, {}};
   for (const Prepared& one : batch) {
-    const auto answer = compare(*find(one.event.id), one.event);
+    const auto answer = compare(*find(one.id), one);
     if (const auto* why = std::get_if<std::string>(&answer)) return refused(*why);
     appended.seqs.push_back(std::get<Place>(answer).seq);
     appended.times.push_back(std::get<Place>(answer).time);
@@ -78,40 +95,39 @@ Appended Group::repeat(const std::vector<Prepared>& batch) const {
   return appended;
 }
 
-std::variant<Group::Place, std::string> Group::compare(std::uint64_t seq, const entry::Event& event) const {
-  if (seq < batch_.first_seq) return compare_stored(seq, event);
+std::variant<Group::Place, std::string> Group::compare(std::uint64_t seq, const Prepared& entry) const {
+  if (seq < batch_.first_seq) return compare_stored(seq, entry);
   const std::size_t at = seq - batch_.first_seq;
-  const entry::Event& other = *new_events_[at];
-  if (other.name != event.name || other.plain != event.plain || other.committed != event.committed) {
-    return other_fields(event);
-  }
+  const Prepared& other = *new_entries_[at];
+  if (other.plain_part() != entry.plain_part() || values_of(other) != values_of(entry))
+    return other_fields(entry);
   return Place{seq, new_times_[at]};
 }
 
 std::variant<Group::Place, std::string> Group::compare_stored(std::uint64_t seq,
-                                                              const entry::Event& event) const {
+                                                              const Prepared& entry) const {
   const auto parsed = entry::parse(before_.entry(seq));
   const auto* stored = std::get_if<entry::Entry>(&parsed);
   if (stored == nullptr) return "entry " + std::to_string(seq) + " is damaged";
-  if (stored->event != event.name || stored->plain != event.plain ||
-      !same_keys(stored->commitments, event.committed)) {
-    return other_fields(event);
+  const std::string body = stored->body();
+  const auto values = values_of(entry);
+  if (std::string_view(body).substr(0, commitments_at(body)) != entry.plain_part() ||
+      !same_keys(stored->commitments, values)) {
+    return other_fields(entry);
   }
-  if (event.committed.empty()) return Place{seq, stored->time};
+  if (values.empty()) return Place{seq, stored->time};
   opening::EntrySeal* seal = epochs_.find(seq / opening::kEpochSize);
   const auto openings = seal != nullptr ? seal->unseal(seq, before_.opening(seq)) : std::nullopt;
-  if (!openings)
-    return "entry " + std::to_string(seq) + " has that id and its details are erased: not comparable";
-  for (const auto& [field, opening] : *openings) {
-    const auto value = event.committed.find(field);
-    const auto commitment = stored->commitments.find(field);
-    if (value == event.committed.end() || commitment == stored->commitments.end() ||
-        !opening::opens({opening.salt, value->second}, commitment->second, origin_, event.id, field)) {
-      return other_fields(event);
-    }
+  if (!openings || openings->size() != values.size()) {
+    return "entry " + std::to_string(seq) + " has that id and details of it are erased: not comparable";
   }
-  if (openings->size() != event.committed.size()) {
-    return "entry " + std::to_string(seq) + " has that id and some details are erased: not comparable";
+  for (const auto& [field, opening] : *openings) {
+    const auto value = values.find(field);
+    const auto commitment = stored->commitments.find(field);
+    if (value == values.end() || commitment == stored->commitments.end() ||
+        !opening::opens({opening.salt, value->second}, commitment->second, origin_, entry.id, field)) {
+      return other_fields(entry);
+    }
   }
   return Place{seq, stored->time};
 }

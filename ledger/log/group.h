@@ -1,7 +1,7 @@
 #pragma once
 
-#include <map>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "ledger/log/chain.h"
@@ -35,20 +35,23 @@ class Group {
     std::uint64_t seq = 0;
     entry::Micros time = 0;
   };
+  struct IdHash {  // an id is random, or chosen by a caller who can only slow its own batch down
+    std::size_t operator()(const entry::EventId& id) const;
+  };
   Place place(const Prepared& entry, entry::Micros now);
   std::optional<std::uint64_t> find(const entry::EventId& id) const;
   Appended repeat(const std::vector<Prepared>& batch) const;
   // The place of an entry that is there with these fields, or why it is another one.
-  std::variant<Place, std::string> compare(std::uint64_t seq, const entry::Event& event) const;
-  std::variant<Place, std::string> compare_stored(std::uint64_t seq, const entry::Event& event) const;
+  std::variant<Place, std::string> compare(std::uint64_t seq, const Prepared& entry) const;
+  std::variant<Place, std::string> compare_stored(std::uint64_t seq, const Prepared& entry) const;
 
   Chain& chain_;
   Epochs& epochs_;
   store::Snapshot before_;
   std::string origin_;
   store::Batch batch_;
-  std::map<entry::EventId, std::uint64_t> new_ids_;
-  std::vector<const entry::Event*> new_events_;  // parallel to batch_.entries
+  std::unordered_map<entry::EventId, std::uint64_t, IdHash> new_ids_;
+  std::vector<const Prepared*> new_entries_;  // parallel to batch_.entries
   std::vector<entry::Micros> new_times_;
 };
 

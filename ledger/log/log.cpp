@@ -171,13 +171,10 @@ void Log::submit(entry::Author author, std::vector<entry::Event> batch, Done don
   const auto refuse = [&](std::string reason) { done({Outcome::refused, {}, {}, std::move(reason)}); };
   if (batch.empty() || batch.size() > kMaxBatch) return refuse("a batch has 1 to 1,024 events");
   if (state_->writer.is_full()) return done({Outcome::busy, {}, {}, "the ledger is busy; try again later"});
+  auto prepared = prepare(std::move(batch), author, state_->options.origin);
+  if (auto* why = std::get_if<std::string>(&prepared)) return refuse(std::move(*why));
   Writer::Work work;
-  work.batch.reserve(batch.size());
-  for (entry::Event& event : batch) {
-    auto prepared = prepare(std::move(event), author, state_->options.origin);
-    if (auto* why = std::get_if<std::string>(&prepared)) return refuse(std::move(*why));
-    work.batch.push_back(std::get<Prepared>(std::move(prepared)));
-  }
+  work.batch = std::get<std::vector<Prepared>>(std::move(prepared));
   work.done = std::move(done);
   state_->writer.submit(std::move(work));
 }

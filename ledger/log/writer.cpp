@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include <pthread.h>
+
 namespace chancery::log {
 namespace {
 
@@ -52,6 +54,7 @@ Writer::~Writer() { close(); }
 void Writer::start() {
   if (const auto last = read_signed_head(store_.snapshot())) signed_size_ = last->size;
   thread_ = std::thread([this] { run(); });
+  ::pthread_setname_np(thread_.native_handle(), "ledger-writer");
 }
 
 void Writer::begin_ledger(const entry::Event& genesis) {
@@ -158,14 +161,14 @@ void Writer::write(std::vector<Work>& works) {
     answers.assign(works.size(), {Outcome::refused, {}, {}, "the ledger takes no entries: " + head().reason});
   } else {
     const Chain before = chain_;
-    std::variant<Prepared, std::string> stepped;
+    std::vector<Prepared> stepped;
     try {
       const entry::Micros now = clock_.observe();
       Group group(chain_, epochs_, store_.snapshot(), origin_);
       const bool news = std::ranges::any_of(works, [](const Work& work) { return !work.batch.empty(); });
       if (const auto step = news ? clock_.take_step() : std::nullopt) {
-        stepped = prepare(clock_event(*step), entry::Author::service, origin_);
-        group.add_own(std::get<Prepared>(stepped), now);
+        stepped = prepare_own(clock_event(*step));
+        group.add_own(stepped.front(), now);
       }
       for (const Work& work : works) answers.push_back(group.add(work.batch, now));
       commit(group, answers, before);
@@ -203,11 +206,15 @@ void Writer::commit(Group& group, std::vector<Appended>& answers, const Chain& b
   head_.root = chain_.root();
 }
 
-void Writer::append_own(const entry::Event& event) {
-  auto prepared = prepare(event, entry::Author::service, origin_);
+std::vector<Prepared> Writer::prepare_own(const entry::Event& event) const {
+  auto prepared = prepare({event}, entry::Author::service, origin_);
   if (const auto* why = std::get_if<std::string>(&prepared)) throw Error(event.name + ": " + *why);
+  return std::get<std::vector<Prepared>>(std::move(prepared));
+}
+
+void Writer::append_own(const entry::Event& event) {
   std::vector<Work> works(1);
-  works[0].batch.push_back(std::get<Prepared>(std::move(prepared)));
+  works[0].batch = prepare_own(event);
   works[0].done = [](const Appended&) {};
   write(works);
 }

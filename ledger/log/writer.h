@@ -68,6 +68,7 @@ class Writer {
   std::vector<Work> take();
   void write(std::vector<Work>& works);
   void commit(Group& group, std::vector<Appended>& answers, const Chain& before);
+  std::vector<Prepared> prepare_own(const entry::Event& event) const;
   void append_own(const entry::Event& event);
   void keep_signed();
   void sign();

@@ -84,6 +84,7 @@ struct EntrySeal::State {
       Botan::AEAD_Mode::create_or_throw("ChaCha20Poly1305", Botan::Cipher_Dir::Encryption);
   std::unique_ptr<Botan::AEAD_Mode> decrypt =
       Botan::AEAD_Mode::create_or_throw("ChaCha20Poly1305", Botan::Cipher_Dir::Decryption);
+  Botan::secure_vector<std::uint8_t> text;  // kept, so that sealing many allocates once
 };
 
 EntrySeal::EntrySeal(const EpochKey& key) : state_(std::make_unique<State>()) {
@@ -99,9 +100,12 @@ std::vector<std::uint8_t> EntrySeal::seal(std::uint64_t seq, const Nonce& nonce,
   Botan::AEAD_Mode& mode = *state_->encrypt;
   mode.set_associated_data(associated_data(seq));
   mode.start(nonce);
-  Botan::secure_vector<std::uint8_t> text(packed.begin(), packed.end());
+  auto& text = state_->text;
+  text.assign(packed.begin(), packed.end());
   mode.finish(text);
-  std::vector<std::uint8_t> sealed(nonce.begin(), nonce.end());
+  std::vector<std::uint8_t> sealed;
+  sealed.reserve(nonce.size() + text.size());
+  sealed.insert(sealed.end(), nonce.begin(), nonce.end());
   sealed.insert(sealed.end(), text.begin(), text.end());
   return sealed;
 }
