@@ -12,6 +12,9 @@ constexpr std::array kCommands{
     Command{"keygen", "make a key pair to receive files with", keygen},
     Command{"seal", "seal a file to its recipients", seal},
     Command{"open", "open a sealed file", open},
+    Command{"ledger verify", "check a whole ledger", ledger_verify},
+    Command{"ledger show", "print a ledger's entries in words", ledger_show},
+    Command{"ledger prove", "print a proof that an entry is in a ledger", ledger_prove},
     Command{"help", "show what a command does", help},
 };
 

@@ -40,4 +40,8 @@ int init(Arguments arguments);
 int run_hub(Arguments arguments);
 int policy_check(Arguments arguments);
 
+int ledger_verify(Arguments arguments);
+int ledger_show(Arguments arguments);
+int ledger_prove(Arguments arguments);
+
 }  // namespace chancery::cli

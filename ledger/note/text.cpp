@@ -34,12 +34,13 @@ struct Utf8Class {
 constexpr std::array<Utf8Class, 4> kUtf8 = {
     {{0x80, 0x00, 1, 0}, {0xE0, 0xC0, 2, 0x80}, {0xF0, 0xE0, 3, 0x800}, {0xF8, 0xF0, 4, 0x10000}}};
 
-struct Character {
-  char32_t code = 0;
-  std::size_t length = 0;
-};
+bool is_space(char32_t code) {
+  return std::any_of(kSpaces.begin(), kSpaces.end(),
+                     [&](const auto& range) { return code >= range.first && code <= range.second; });
+}
 
-// The character at the start of a non-empty text (RFC 3629), or nullopt.
+}  // namespace
+
 std::optional<Character> next_character(std::string_view text) {
   const auto first = static_cast<std::uint8_t>(text[0]);
   const auto* kind = std::find_if(kUtf8.begin(), kUtf8.end(),
@@ -61,13 +62,6 @@ std::optional<Character> next_character(std::string_view text) {
   }
   return Character{code, kind->length};
 }
-
-bool is_space(char32_t code) {
-  return std::any_of(kSpaces.begin(), kSpaces.end(),
-                     [&](const auto& range) { return code >= range.first && code <= range.second; });
-}
-
-}  // namespace
 
 std::optional<std::size_t> find_not_text(std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {

@@ -6,8 +6,16 @@
 #include <string_view>
 #include <vector>
 
-// The characters that notes are made of. Private to this module.
+// The characters that notes are made of.
 namespace chancery::note {
+
+struct Character {
+  char32_t code = 0;
+  std::size_t length = 0;  // bytes
+};
+
+// The character at the start of a non-empty text (UTF-8, RFC 3629), or nullopt when there is none.
+std::optional<Character> next_character(std::string_view text);
 
 // Where a text stops being UTF-8 without control characters but LF, or nullopt if it nowhere does.
 std::optional<std::size_t> find_not_text(std::string_view text);

@@ -1,0 +1,166 @@
+#include "client/cli/ledger_reader.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <stdexcept>
+
+#include "ledger/entry/entry.h"
+#include "ledger/service/client.h"
+#include "ledger/store/store.h"
+
+namespace chancery::cli {
+namespace {
+
+constexpr std::uint32_t kEntriesAtOnce = 1024;
+
+class FolderReader : public LedgerReader {
+ public:
+  explicit FolderReader(const std::string& folder)
+      : store_(store::Store::open(folder, store::Mode::read_only)), snapshot_(store_.snapshot()) {}
+
+  std::uint64_t size() override { return snapshot_.size(); }
+  verify::Source source() override { return verify::source_of(snapshot_); }
+
+  void visit(std::uint64_t from, const verify::Source::VisitEntry& visit) override {
+    snapshot_.visit_entries(
+        from, [&](std::uint64_t seq, std::string_view text) { return visit(seq, text, nullptr); });
+  }
+
+  std::string entry(std::uint64_t seq) override { return std::string(snapshot_.entry(seq)); }
+
+  std::optional<std::string> newest_checkpoint() override {
+    auto checkpoint = snapshot_.newest_checkpoint();
+    return checkpoint ? std::optional(std::move(checkpoint->note)) : std::nullopt;
+  }
+
+  std::vector<merkle::Hash> inclusion(std::uint64_t seq, std::uint64_t size) override {
+    return merkle::inclusion_proof(seq, size, snapshot_.node_reader());
+  }
+
+ private:
+  store::Store store_;
+  store::Snapshot snapshot_;
+};
+
+class ServiceReader : public LedgerReader {
+ public:
+  explicit ServiceReader(const std::string& socket) {
+    client_ = std::make_unique<service::Client>(socket, service::Role::administrator);
+    try {
+      static_cast<void>(client_->entries(0, 1, true));
+    } catch (const service::Unavailable&) {  // not the administrator: what everybody may read
+      client_ = std::make_unique<service::Client>(socket, service::Role::reader);
+      with_openings_ = false;
+    }
+    // The checkpoint first, so that the head is never behind it while entries are being appended.
+    checkpoint_ = client_->checkpoint();
+    head_ = client_->head();
+  }
+
+  std::uint64_t size() override { return head_.size; }
+
+  verify::Source source() override {
+    verify::Source source;
+    source.entries = [this](const verify::Source::VisitEntry& visit) { this->visit(0, visit); };
+    source.checkpoints = [this](const auto& visit) {
+      if (!checkpoint_) {
+        return;
+      }
+      const auto note = note::parse_note(*checkpoint_);
+      const auto* parsed = std::get_if<note::Note>(&note);
+      const auto head = parsed != nullptr ? note::parse_checkpoint(parsed->text) : std::nullopt;
+      visit(head ? head->size : 0, *checkpoint_);
+    };
+    source.head = [this] { return note::Checkpoint{head_.origin, head_.size, head_.root}; };
+    return source;
+  }
+
+  void visit(std::uint64_t from, const verify::Source::VisitEntry& visit) override {
+    for (std::uint64_t seq = from; seq < head_.size;) {
+      const auto count =
+          static_cast<std::uint32_t>(std::min<std::uint64_t>(kEntriesAtOnce, head_.size - seq));
+      const auto entries = client_->entries(seq, count, with_openings_);
+      if (entries.empty()) {
+        throw service::Unavailable("the ledger service does not answer entry " + std::to_string(seq) + ".");
+      }
+      for (const service::StoredEntry& entry : entries) {
+        if (!visit_one(seq++, entry, visit)) {
+          return;
+        }
+      }
+    }
+  }
+
+  std::string entry(std::uint64_t seq) override {
+    const auto entries = client_->entries(seq, 1, false);
+    if (entries.empty()) {
+      throw service::Unavailable("the ledger service does not answer entry " + std::to_string(seq) + ".");
+    }
+    return entries.front().text;
+  }
+
+  std::optional<std::string> newest_checkpoint() override { return checkpoint_; }
+
+  std::vector<merkle::Hash> inclusion(std::uint64_t seq, std::uint64_t size) override {
+    return client_->inclusion(seq, size);
+  }
+
+ private:
+  bool visit_one(std::uint64_t seq, const service::StoredEntry& entry,
+                 const verify::Source::VisitEntry& visit) const {
+    if (!with_openings_) {
+      return visit(seq, entry.text, nullptr);
+    }
+    std::vector<opening::FieldOpening> openings;
+    for (const auto& [field, opening] : entry.openings) {
+      openings.push_back({field, opening});
+    }
+    const verify::Openings given(openings);
+    return visit(seq, entry.text, &given);
+  }
+
+  std::unique_ptr<service::Client> client_;
+  bool with_openings_ = true;
+  std::optional<std::string> checkpoint_;
+  service::Head head_;
+};
+
+}  // namespace
+
+std::unique_ptr<LedgerReader> open_ledger(const std::string& where) {
+  if (std::filesystem::is_socket(where)) {
+    return std::make_unique<ServiceReader>(where);
+  }
+  if (!std::filesystem::is_directory(where)) {
+    throw std::invalid_argument(where +
+                                " is neither the folder of a ledger nor the socket of chancery-ledgerd.");
+  }
+  return std::make_unique<FolderReader>(where);
+}
+
+std::optional<note::VerifierKey> key_of_option(const std::string& vkey) {
+  if (vkey.empty()) {
+    return std::nullopt;
+  }
+  auto key = note::VerifierKey::parse(vkey);
+  if (!key) {
+    throw std::invalid_argument(
+        "the key given with --key is not a verifier key, which looks like example.org/hub+1a2b3c4d+AQ...");
+  }
+  return key;
+}
+
+note::VerifierKey key_of_genesis(LedgerReader& ledger) {
+  const std::string text = ledger.size() > 0 ? ledger.entry(0) : std::string();
+  entry::EntryView view;
+  const bool genesis = !text.empty() && !entry::parse_into(text, view) && view.event == "log.genesis";
+  auto key = genesis ? note::VerifierKey::parse(view.plain_value("vkey").value_or("")) : std::nullopt;
+  if (!key) {
+    throw std::runtime_error(
+        "the ledger does not begin with the entry that names its key: run `chancery ledger "
+        "verify` on it.");
+  }
+  return *std::move(key);
+}
+
+}  // namespace chancery::cli

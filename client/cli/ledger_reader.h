@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ledger/note/note.h"
+#include "ledger/verify/verify.h"
+
+namespace chancery::cli {
+
+// A ledger as it was when it was opened: a folder on disk, or the running service behind its socket.
+class LedgerReader {
+ public:
+  virtual ~LedgerReader() = default;
+
+  virtual std::uint64_t size() = 0;
+  virtual verify::Source source() = 0;
+  // In order, from a seq on, until answered false.
+  virtual void visit(std::uint64_t from, const verify::Source::VisitEntry& visit) = 0;
+  virtual std::string entry(std::uint64_t seq) = 0;
+  virtual std::optional<std::string> newest_checkpoint() = 0;
+  virtual std::vector<merkle::Hash> inclusion(std::uint64_t seq, std::uint64_t size) = 0;
+};
+
+// `where` is the folder of a ledger, or the socket of a running service, whose details are read too if this
+// user is its administrator. Throws when there is neither.
+std::unique_ptr<LedgerReader> open_ledger(const std::string& where);
+
+// The key in an option, or else the one that the first entry names. Throws for what is no key.
+std::optional<note::VerifierKey> key_of_option(const std::string& vkey);
+note::VerifierKey key_of_genesis(LedgerReader& ledger);
+
+}  // namespace chancery::cli

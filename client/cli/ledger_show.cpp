@@ -1,0 +1,146 @@
+#include <algorithm>
+#include <iostream>
+#include <stdexcept>
+
+#include <boost/json.hpp>
+
+#include "client/cli/commands.h"
+#include "client/cli/escape.h"
+#include "client/cli/ledger_reader.h"
+#include "client/cli/options.h"
+#include "client/cli/sentence.h"
+#include "ledger/entry/entry.h"
+
+namespace chancery::cli {
+namespace {
+
+namespace json = boost::json;
+
+struct Filter {
+  entry::Micros since = 0;
+  std::string agency;    // empty: all
+  std::string transfer;  // empty: all
+  bool passes(const entry::EntryView& entry) const {
+    return entry.time >= since && (agency.empty() || entry.plain_value("agency") == agency) &&
+           (transfer.empty() || entry.plain_value("transfer") == transfer);
+  }
+};
+
+// A time as people write it, from a day to a microsecond, is completed to the one form that entries have.
+entry::Micros parse_since(const std::string& text) {
+  constexpr std::string_view kRest = "0000-01-01T00:00:00.000000Z";
+  std::string whole = text;
+  if (!whole.empty() && whole.back() == 'Z') {
+    whole.pop_back();
+  }
+  std::ranges::replace(whole, ' ', 'T');
+  whole += kRest.substr(std::min(whole.size(), kRest.size()));
+  const auto time = entry::parse_time(whole);
+  if (!time) {
+    throw std::invalid_argument(
+        "--since must be a day or a time in UTC, like 2026-11-02 or 2026-11-02T09:30, not '" + escaped(text) +
+        "'.");
+  }
+  return *time;
+}
+
+// The value behind a commitment, if it was given and matches.
+std::optional<std::string> detail(const entry::EntryView& entry, const verify::Openings* openings,
+                                  std::string_view origin, std::string_view field) {
+  if (openings == nullptr) {
+    return std::nullopt;
+  }
+  const auto opened = std::ranges::find(*openings, field, &opening::FieldOpening::field);
+  const auto committed =
+      std::ranges::find(entry.commitments, field, [](const auto& pair) { return pair.first; });
+  if (opened == openings->end() || committed == entry.commitments.end()) {
+    return std::nullopt;
+  }
+  const auto commitment = merkle::from_base64(committed->second);
+  const bool matches = commitment && opening::opens(opened->opening, *commitment, origin, entry.id, field);
+  return matches ? std::optional(opened->opening.value) : std::nullopt;
+}
+
+void print_words(const entry::EntryView& entry, const verify::Openings* openings, std::string_view origin) {
+  const auto field = [&](std::string_view key) -> std::optional<std::string> {
+    if (const auto plain = entry.plain_value(key)) {
+      return *plain == entry::kAbsent ? std::nullopt : std::optional(std::string(*plain));
+    }
+    const auto value = detail(entry, openings, origin, key);
+    return value && !value->empty() ? std::optional(escaped(*value)) : std::nullopt;
+  };
+  const std::string time = entry::format_time(entry.time);
+  std::cout << entry.seq << "  " << time.substr(0, 10) << " " << time.substr(11, 8) << " UTC  "
+            << sentence(entry.event, field) << "\n";
+}
+
+void print_json(const entry::EntryView& entry, std::string_view text, const verify::Openings* openings,
+                std::string_view origin) {
+  json::object plain;
+  for (const auto& [key, value] : entry.plain) {
+    plain[key] = value;
+  }
+  json::object details;
+  for (const auto& [key, commitment] : entry.commitments) {
+    const auto value = detail(entry, openings, origin, key);
+    details[key] = value ? json::value(as_utf8(*value)) : json::value(nullptr);
+  }
+  const json::object object = {{"seq", entry.seq},
+                               {"time", entry::format_time(entry.time)},
+                               {"id", entry::to_hex(entry.id)},
+                               {"event", entry.event},
+                               {"plain", std::move(plain)},
+                               {"details", std::move(details)},
+                               {"hash", merkle::to_base64(merkle::leaf_hash(text))}};
+  std::cout << json::serialize(object) << "\n";
+}
+
+}  // namespace
+
+int ledger_show(Arguments arguments) {
+  auto options =
+      options_of(arguments, "[--since TIME] [--agency ID] [--transfer ID] [--json] DIR|SOCKET",
+                 "Prints the entries of a ledger, one a line, in words or as JSON. Details (names of "
+                 "files, accounts, reasons) are in the words where this user may read them: as the "
+                 "administrator, from the socket of the running service. Times are UTC.");
+  options.add_options()("since", "only entries from this day or time on", cxxopts::value<std::string>(),
+                        "TIME");
+  options.add_options()("agency", "only entries of this agency", cxxopts::value<std::string>(), "ID");
+  options.add_options()("transfer", "only entries of this transfer", cxxopts::value<std::string>(), "ID");
+  options.add_options()("json", "print one JSON object a line");
+  options.add_options("hidden")("where", "", cxxopts::value<std::string>());
+  options.parse_positional({"where"});
+  const auto parsed =
+      parse(options, arguments, "chancery ledger show --since 2026-11-02 /var/lib/chancery-ledger");
+  if (!parsed) {
+    return kOk;
+  }
+  const std::string where = value_of(*parsed, "where", "");
+  if (where.empty()) {
+    throw std::invalid_argument("which ledger? Name its folder, or the socket of the running service.");
+  }
+  Filter filter;
+  if (parsed->count("since") != 0) {
+    filter.since = parse_since(value_of(*parsed, "since", ""));
+  }
+  filter.agency = value_of(*parsed, "agency", "");
+  filter.transfer = value_of(*parsed, "transfer", "");
+  const bool as_json = parsed->count("json") != 0;
+
+  const auto ledger = open_ledger(where);
+  const std::string origin = ledger->size() > 0 ? key_of_genesis(*ledger).name() : std::string();
+  bool damaged = false;
+  entry::EntryView view;
+  ledger->visit(0, [&](std::uint64_t seq, std::string_view text, const verify::Openings* openings) {
+    if (const auto error = entry::parse_into(text, view)) {
+      std::cerr << "chancery: entry " << seq << " is damaged: " << error->reason << "\n";
+      damaged = true;
+    } else if (filter.passes(view)) {
+      as_json ? print_json(view, text, openings, origin) : print_words(view, openings, origin);
+    }
+    return true;
+  });
+  return damaged ? kRefused : kOk;
+}
+
+}  // namespace chancery::cli

@@ -1,0 +1,128 @@
+#include <algorithm>
+#include <iostream>
+
+#include <boost/json.hpp>
+
+#include "client/cli/commands.h"
+#include "client/cli/escape.h"
+#include "client/cli/ledger_reader.h"
+#include "client/cli/options.h"
+
+namespace chancery::cli {
+namespace {
+
+namespace json = boost::json;
+
+std::string counted(std::uint64_t count, const std::string& what) {
+  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+}
+
+void print_details(const verify::Report& report) {
+  std::cout << "  details       " << report.opened << " open and match, " << report.withheld << " withheld, "
+            << report.erased << " erased\n";
+}
+
+void print(const verify::Report& report, bool pinned) {
+  std::cout << (report.verified() ? "Verified: " : "NOT VERIFIED: ") << "the ledger "
+            << escaped(report.origin) << "\n  entries       " << report.entries;
+  if (report.entries > 0) {
+    std::cout << ", from " << entry::format_time(report.first_time) << " to "
+              << entry::format_time(report.last_time) << ", each re-hashed";
+  }
+  std::cout << "\n  root          " << merkle::to_base64(report.root) << "\n";
+  if (report.stored_hashes > 0) {
+    std::cout << "  stored hashes " << report.stored_hashes << " compared\n";
+  }
+  std::cout << "  checkpoints   " << report.checkpoints << " right";
+  if (report.checkpoints > 0) {
+    const std::uint64_t newer = report.entries - std::min(report.entries, report.covered);
+    std::cout << "; the last covers " << report.covered << " entries"
+              << (newer > 0 ? ", " + std::to_string(newer) + " newer ones are not signed for yet" : "");
+  }
+  std::cout << "\n";
+  print_details(report);
+  std::cout << "  key           " << escaped(report.key) << "\n                "
+            << (pinned ? "as given with --key"
+                       : "NOT PINNED: taken from the ledger itself. Compare it with the one you were given, "
+                         "or give that with --key.")
+            << "\n";
+  if (report.unknown_events > 0) {
+    std::cout << "  unknown       " << report.unknown_events
+              << " entries of events that this version does not know\n";
+  }
+}
+
+void print_findings(const verify::Report& report) {
+  std::cout << counted(report.findings.size() + report.more_findings, "finding") << ":\n";
+  for (const verify::Finding& finding : report.findings) {
+    std::cout << "  " << (finding.seq ? "entry " + std::to_string(*finding.seq) + ": " : "")
+              << escaped(finding.text) << "\n";
+  }
+  if (report.more_findings > 0) {
+    std::cout << "  and " << report.more_findings << " more\n";
+  }
+}
+
+json::object to_json(const verify::Report& report, bool pinned) {
+  json::array findings;
+  for (const verify::Finding& finding : report.findings) {
+    findings.push_back({{"seq", finding.seq ? json::value(*finding.seq) : json::value(nullptr)},
+                        {"text", as_utf8(finding.text)}});
+  }
+  return {{"verified", report.verified()},
+          {"origin", as_utf8(report.origin)},
+          {"entries", report.entries},
+          {"root", merkle::to_base64(report.root)},
+          {"first_time", entry::format_time(report.first_time)},
+          {"last_time", entry::format_time(report.last_time)},
+          {"stored_hashes", report.stored_hashes},
+          {"checkpoints", report.checkpoints},
+          {"covered", report.covered},
+          {"opened", report.opened},
+          {"withheld", report.withheld},
+          {"erased", report.erased},
+          {"unknown_events", report.unknown_events},
+          {"key", as_utf8(report.key)},
+          {"key_pinned", pinned},
+          {"findings", std::move(findings)},
+          {"more_findings", report.more_findings}};
+}
+
+}  // namespace
+
+int ledger_verify(Arguments arguments) {
+  auto options = options_of(
+      arguments, "[--key VKEY] DIR|SOCKET",
+      "Checks a ledger from the bytes of its entries: every hash, the chain, the tree, every checkpoint, the "
+      "details that can be read. DIR is the ledger's folder, SOCKET that of a running chancery-ledgerd "
+      "(which "
+      "answers its newest checkpoint only). Exits with 0 if all is right, 1 with findings, 2 if it cannot "
+      "tell.");
+  options.add_options()("key", "the log's verifier key, as you were given it", cxxopts::value<std::string>(),
+                        "VKEY");
+  options.add_options()("json", "print one JSON object");
+  options.add_options("hidden")("where", "", cxxopts::value<std::string>());
+  options.parse_positional({"where"});
+  const auto parsed = parse(options, arguments, "chancery ledger verify /var/lib/chancery-ledger");
+  if (!parsed) {
+    return kOk;
+  }
+  const std::string where = value_of(*parsed, "where", "");
+  if (where.empty()) {
+    throw std::invalid_argument("which ledger? Name its folder, or the socket of the running service.");
+  }
+  const auto pinned = key_of_option(value_of(*parsed, "key", ""));
+  const auto ledger = open_ledger(where);
+  const verify::Report report = verify::check(ledger->source(), pinned);
+  if (parsed->count("json") != 0) {
+    std::cout << json::serialize(to_json(report, pinned.has_value())) << "\n";
+  } else {
+    print(report, pinned.has_value());
+    if (!report.verified()) {
+      print_findings(report);
+    }
+  }
+  return report.verified() ? kOk : kRefused;
+}
+
+}  // namespace chancery::cli
