@@ -95,6 +95,13 @@ void print_json(const entry::EntryView& entry, std::string_view text, const veri
   std::cout << json::serialize(object) << "\n";
 }
 
+// What commitments are bound to; empty when the first entry does not say, and then no detail will match.
+std::string origin_of(LedgerReader& ledger) {
+  const std::string genesis = ledger.size() > 0 ? ledger.entry(0) : std::string();
+  entry::EntryView view;
+  return entry::parse_into(genesis, view) ? "" : std::string(view.plain_value("origin").value_or(""));
+}
+
 }  // namespace
 
 int ledger_show(Arguments arguments) {
@@ -128,7 +135,7 @@ int ledger_show(Arguments arguments) {
   const bool as_json = parsed->count("json") != 0;
 
   const auto ledger = open_ledger(where);
-  const std::string origin = ledger->size() > 0 ? key_of_genesis(*ledger).name() : std::string();
+  const std::string origin = origin_of(*ledger);
   bool damaged = false;
   entry::EntryView view;
   ledger->visit(0, [&](std::uint64_t seq, std::string_view text, const verify::Openings* openings) {

@@ -41,11 +41,14 @@ void print(const verify::Report& report, bool pinned) {
   }
   std::cout << "\n";
   print_details(report);
-  std::cout << "  key           " << escaped(report.key) << "\n                "
-            << (pinned ? "as given with --key"
-                       : "NOT PINNED: taken from the ledger itself. Compare it with the one you were given, "
-                         "or give that with --key.")
-            << "\n";
+  if (!report.key.empty()) {
+    std::cout
+        << "  key           " << escaped(report.key) << "\n                "
+        << (pinned ? "as given with --key"
+                   : "NOT PINNED: taken from the ledger itself. Compare it with the one you were given, or "
+                     "give that with --key.")
+        << "\n";
+  }
   if (report.unknown_events > 0) {
     std::cout << "  unknown       " << report.unknown_events
               << " entries of events that this version does not know\n";
@@ -92,7 +95,7 @@ json::object to_json(const verify::Report& report, bool pinned) {
 
 int ledger_verify(Arguments arguments) {
   auto options = options_of(
-      arguments, "[--key VKEY] DIR|SOCKET",
+      arguments, "[--key VKEY] [--json] DIR|SOCKET",
       "Checks a ledger from the bytes of its entries: every hash, the chain, the tree, every checkpoint, the "
       "details that can be read. DIR is the ledger's folder, SOCKET that of a running chancery-ledgerd "
       "(which "

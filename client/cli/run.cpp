@@ -73,7 +73,7 @@ std::string group_of(std::string_view word) {
       nearest = command.name;
     }
   }
-  if (const std::string group = group_of(first); !group.empty() && nearest.empty()) {
+  if (const std::string group = group_of(first); !group.empty() && (words.size() == 1 || nearest.empty())) {
     throw std::invalid_argument("`" + first + "` needs a second word: " + group + ".");
   }
   throw std::invalid_argument("there is no command `" + first + "`. " +
