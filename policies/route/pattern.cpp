@@ -42,13 +42,16 @@ std::optional<std::string> set_mistake(std::string_view pattern, std::size_t& at
   }
   while (at < end) {
     const std::int32_t first = next_code_point(pattern, at);
+    if (first < 0) {
+      return "bytes that are not UTF-8: expected UTF-8";
+    }
     if (first == '[' || first == '-') {
       return "\"[\" or \"-\" as a member of a set: expected letters, digits or other characters, or a range "
              "such as a-z";
     }
     if (at + 1 < end && pattern[at] == '-') {
       const std::int32_t last = next_code_point(pattern, ++at);
-      if (last < first) {
+      if (last < first) {  // also bytes that are not UTF-8
         return "a range that runs backwards: expected the lower character first";
       }
     }
@@ -66,6 +69,9 @@ std::optional<std::string> pattern_mistake(std::string_view pattern) {
   std::size_t at = 0;
   while (at < pattern.size()) {
     const std::int32_t code = next_code_point(pattern, at);
+    if (code < 0) {
+      return "bytes that are not UTF-8: expected UTF-8";
+    }
     if (code == '/' || code == '\\') {
       return "\"/\" or \"\\\" in a pattern: expected a pattern of file names, which never hold them";
     }

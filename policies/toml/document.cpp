@@ -66,6 +66,27 @@ std::optional<std::string> read_all(int file, std::string& reason) {
   return std::nullopt;
 }
 
+bool breaks_parser(std::string_view text) {
+  try {
+    static_cast<void>(::toml::parse(text));
+  } catch (const ParserFault&) {
+    return true;
+  } catch (const ::toml::parse_error&) {  // a document cut short may well have one
+  }
+  return false;
+}
+
+// The line at which the parser breaks: the fewest lines of the text that break it.
+::toml::source_position breaking_line(std::string_view text) {
+  std::vector<std::size_t> ends;  // behind each line
+  for (std::size_t at = text.find('\n'); at != std::string_view::npos; at = text.find('\n', at + 1)) {
+    ends.push_back(at + 1);
+  }
+  const auto first = std::partition_point(
+      ends.begin(), ends.end(), [&](std::size_t end) { return !breaks_parser(text.substr(0, end)); });
+  return {static_cast<std::uint32_t>(first - ends.begin()) + 1, 1};
+}
+
 }  // namespace
 
 std::string Mistake::text() const {
@@ -75,9 +96,8 @@ std::string Mistake::text() const {
 void sort_mistakes(Mistakes& mistakes) {
   const auto place = [](const Mistake& m) { return std::tie(m.file, m.line, m.column, m.message); };
   std::ranges::stable_sort(mistakes, [&](const Mistake& a, const Mistake& b) { return place(a) < place(b); });
-  const auto again =
-      std::ranges::unique(mistakes, [&](const Mistake& a, const Mistake& b) { return place(a) == place(b); });
-  mistakes.erase(again.begin(), again.end());
+  const auto same = [&](const Mistake& a, const Mistake& b) { return place(a) == place(b); };
+  mistakes.erase(std::unique(mistakes.begin(), mistakes.end(), same), mistakes.end());
 }
 
 std::optional<std::string> read_text(const std::filesystem::path& path, const std::string& shown_name,
@@ -118,6 +138,9 @@ Document Document::parse(std::string_view text, std::string shown_name, Mistakes
     state->root = std::make_shared<const ::toml::table>(::toml::parse(text));
   } catch (const ::toml::parse_error& error) {
     report(mistakes, state->file, error.source().begin, std::string(error.description()));
+  } catch (const ParserFault& fault) {
+    report(mistakes, state->file, breaking_line(text),
+           "this line is " + std::string(fault.what()) + ": expected KEY = VALUE, [TABLE] or [[TABLE]]");
   }
   return Document(std::move(state));
 }

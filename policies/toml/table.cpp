@@ -57,6 +57,17 @@ bool is_unseen(char32_t code) {
          (code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
 }
 
+// As one line that can be printed: keys, and what the parser quotes, are the file's own text.
+std::string printable(std::string_view text) {
+  std::string clean;
+  while (!text.empty()) {
+    const std::string_view before = text;
+    const char32_t code = take(text);
+    clean += is_unseen(code) ? "?" : before.substr(0, before.size() - text.size());
+  }
+  return clean;
+}
+
 // A control or bidirectional character, or a line end where none is allowed.
 std::optional<char32_t> unwanted_character(std::string_view text, bool line_ends) {
   while (!text.empty()) {
@@ -151,9 +162,10 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
 
 }  // namespace
 
-void report(Mistakes& mistakes, const std::string& file, ::toml::source_position at, std::string message) {
+void report(Mistakes& mistakes, const std::string& file, ::toml::source_position at,
+            const std::string& message) {
   mistakes.push_back(
-      {file, std::max<std::uint32_t>(at.line, 1), std::max<std::uint32_t>(at.column, 1), std::move(message)});
+      {file, std::max<std::uint32_t>(at.line, 1), std::max<std::uint32_t>(at.column, 1), printable(message)});
 }
 
 const ::toml::node* Table::State::find(std::string_view key) {

@@ -4,11 +4,10 @@
 #include <string>
 #include <vector>
 
-#include <toml++/toml.h>
-
 #include "policies/toml/document.h"
+#include "policies/toml/tomlplusplus.h"
 
-// What stands behind a Table; for document.cpp and table.cpp only, the one header that names <toml++>.
+// What stands behind a Table; for document.cpp and table.cpp only.
 namespace chancery::toml {
 
 struct Table::State {
@@ -29,7 +28,9 @@ struct Table::State {
   std::unique_ptr<State> inner(const ::toml::node& node) const;
 };
 
-// Adds a mistake at a position of toml++'s, which are 0 for what it made up itself.
-void report(Mistakes& mistakes, const std::string& file, ::toml::source_position at, std::string message);
+// Adds a mistake at a position of toml++'s, which are 0 for what it made up itself. Characters of the message
+// that cannot be seen become "?".
+void report(Mistakes& mistakes, const std::string& file, ::toml::source_position at,
+            const std::string& message);
 
 }  // namespace chancery::toml

@@ -126,7 +126,7 @@ TEST(Decide, EveryStateHasItsOwnSentence) {
     reasons.push_back(decide(policy, upload(route, "a.csv")).reason);
   }
   std::ranges::sort(reasons);
-  EXPECT_EQ(std::ranges::unique(reasons).begin(), reasons.end());
+  EXPECT_EQ(std::unique(reasons.begin(), reasons.end()), reasons.end());
 }
 
 TEST(Decide, RepeatsNothingThatIsNoIdOrNoName) {

@@ -121,7 +121,8 @@ TEST(Document, PlacesWhatIsNotToml) {
       {"a = 1\n\n[b\n", "f.toml:3:"},
       {"name = \"\xff\"\n", "f.toml:1:"},
       {"day = 2026-02-30\n", "f.toml:1:"},
-      {"name = \"open", "f.toml:1:"}};
+      {"name = \"open", "f.toml:1:"},
+      {"a = 1\n[[[b]]]\nc = 2\n", "f.toml:2:1: this line is not valid TOML"}};
   for (const auto& [text, place] : cases) {
     Mistakes mistakes;
     Document document = Document::parse(text, "f.toml", mistakes);
