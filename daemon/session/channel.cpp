@@ -142,6 +142,7 @@ bool Channel::write_some() {
   return written > 0;
 }
 
+// Something is on its way: bytes that wait, requests without an answer, output.
 bool Channel::busy() const {
   return engine_ != nullptr && (engine_->unanswered() > 0 || engine_->output_bytes() > 0 ||
                                 output_used_ < output_.size() || !waiting_.empty() || left_in_libssh_ > 0);

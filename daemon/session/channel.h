@@ -43,8 +43,8 @@ class Channel {
   // Everything was answered and the channel is closed; or reason() says why it must be.
   bool done() const { return done_; }
   const std::string& reason() const { return reason_; }
-  // Something is on its way: bytes that wait, requests without an answer, output.
-  bool busy() const;
+  // The hub owes the client an answer, so that the client's silence is not idleness.
+  bool owes_answer() const { return engine_ != nullptr && engine_->unanswered() > 0; }
   // Counts what came and went; for the idle limit.
   std::uint64_t activity() const { return activity_; }
 
@@ -57,6 +57,7 @@ class Channel {
   void give_answers();
   void write_output();
   bool write_some();
+  bool busy() const;
   void finish_if_drained();
   void complain(const sftp::Reply& reply);
 

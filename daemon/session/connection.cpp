@@ -346,6 +346,7 @@ void Connection::time_is_up() {
     return stop("refused: " + to_string(Refusal::deadline));
   }
   if (closing_ != Clock::time_point{}) return stop("the client hung up");
+  if (channel_ && channel_->owes_answer()) active_ = now;
   if (now - active_ >= seconds(limits_.idle_seconds)) return stop("it was idle");
   arm_timer();
 }

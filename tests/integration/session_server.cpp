@@ -189,6 +189,7 @@ int main(int count, char** arguments) {
   set("sessions_per_account", settings.limits.sessions_per_account);
 
   Files files;
+  if (options.contains("file_mib")) files["/file"].resize(std::size_t{options["file_mib"]} * 1024 * 1024);
   Worker worker;
   session::Hooks hooks;
   hooks.knows_key = [&](const std::string& user, const std::string& type, const std::string& blob) {
@@ -198,7 +199,11 @@ int main(int count, char** arguments) {
     say("serving " + peer.user);
     auto shelf = std::make_shared<Shelf>(files, options["sink"] != 0);
     session::Served served;
-    served.request = [&worker, shelf](Request request, session::Answer answer) {
+    const bool stalled = options["stalled"] != 0;
+    auto kept = std::make_shared<std::vector<session::Answer>>();
+    served.request = [&worker, shelf, stalled, kept](Request request, session::Answer answer) {
+      if (stalled && std::holds_alternative<Write>(request.operation))
+        return kept->push_back(std::move(answer));
       worker.post([shelf, request = std::make_shared<Request>(std::move(request)),
                    answer = std::move(answer)] { answer(shelf->serve(*request)); });
     };

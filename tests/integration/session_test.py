@@ -29,14 +29,16 @@ class Server:
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.lines = queue.Queue()
         self.said = []
-        threading.Thread(target=self._listen, daemon=True).start()
+        self.listener = threading.Thread(target=self._listen)
+        self.listener.start()
         self.host_key = self.expect(r"host_key (\S+ \S+)").group(1)
         self.port = int(self.expect(r"port (\d+)").group(1))
         (self.folder / "known_hosts").write_text(f"[127.0.0.1]:{self.port} {self.host_key}\n")
 
     def _listen(self):
-        for line in self.process.stdout:
-            self.lines.put(line.rstrip("\n"))
+        with self.process.stdout as output:
+            for line in output:
+                self.lines.put(line.rstrip("\n"))
 
     def expect(self, pattern, seconds=20):
         """The first line from now on that matches."""
@@ -49,9 +51,7 @@ class Server:
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(20)
-        self.process.stdout.close()
-        return status
+        return self.process.wait(20)
 
     def options(self, key):
         return ["-F", "none", "-o", f"UserKnownHostsFile={self.folder}/known_hosts", "-o", "IdentitiesOnly=yes",
@@ -97,6 +97,8 @@ class SessionTest(unittest.TestCase):
     def end(self):
         if self.server.process.poll() is None:
             self.assertEqual(self.server.stop(), 0)
+        self.server.listener.join(20)
+        self.assertEqual(self.server.process.returncode, 0)
 
     def file(self, name, size):
         path = self.folder / name
@@ -190,6 +192,7 @@ class Transfers(SessionTest):
         self.server.process.send_signal(signal.SIGTERM)
         self.server.expect("ended alice open=0")
         self.server.expect("stopped")
+        self.server.process.wait(20)
         client.stdin.close()
         client.wait(20)
 
@@ -244,6 +247,20 @@ class Refusals(SessionTest):
                 pass
         self.server.expect("refused 127.0.0.1 key_exchange")
 
+    def test_a_stranger_who_only_sends_is_cut_off(self):
+        ignored = bytes(32000)
+        packet = (len(ignored) + 10).to_bytes(4, "big") + bytes([4, 2]) + len(ignored).to_bytes(4, "big") + ignored
+        with self.server.connect() as connection:
+            sent = 0
+            try:
+                connection.sendall(b"SSH-2.0-flood\r\n")
+                while sent < 64 * MIB:
+                    sent += connection.send(packet + bytes(4))
+            except ConnectionError:
+                pass
+        self.server.expect("refused 127.0.0.1 (flood|key_exchange)")
+        self.assertLess(sent, 16 * MIB)
+
     def test_too_many_connections_from_one_source(self):
         held = [self.server.connect() for _ in range(4)]
         with self.server.connect() as fifth:
@@ -283,6 +300,54 @@ class Refusals(SessionTest):
             self.assertNotIn(weak, offered)
         self.assertIn("ciphers ctos: aes256-gcm@openssh.com,", offered)
         self.assertNotIn("cert-v01", re.search("server-sig-algs=<(.*)>", done.stderr).group(1))
+
+
+class Bounds(SessionTest):
+    """However slow the hub or the client is, a session's memory is bounded."""
+
+    options = {"stalled": 1, "idle_seconds": 2}
+
+    def resident(self):
+        status = pathlib.Path(f"/proc/{self.server.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", status).group(1)) * 1024
+
+    def client(self, command):
+        client = subprocess.Popen(["sftp", *self.server.options(self.key), "-R", "4000", "-P", str(self.server.port),
+                                   "-b", "-", "alice@127.0.0.1"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL, text=True, start_new_session=True)
+        client.stdin.write(command + "\n")
+        client.stdin.flush()
+        return client
+
+    def test_writes_that_are_not_answered_stop_the_client_and_are_not_idleness(self):
+        sent = self.folder / "stalling"
+        with open(sent, "wb") as file:
+            file.truncate(256 * MIB)
+        with self.client(f"put {sent} stalled") as client:
+            self.server.expect("serving alice")
+            before = self.resident()
+            time.sleep(3)
+            self.assertLess(self.resident() - before, 16 * MIB)
+            self.assertIsNone(client.poll())
+            os.killpg(client.pid, signal.SIGKILL)  # sftp and its ssh
+        self.server.expect("ended alice open=1")
+
+
+class SlowClient(Bounds):
+    options = {"idle_seconds": 60, "file_mib": 256}
+    test_writes_that_are_not_answered_stop_the_client_and_are_not_idleness = None
+
+    def test_reads_of_a_client_that_does_not_take_the_answers_wait(self):
+        with self.client(f"get file {self.folder}/slowly") as client:
+            self.server.expect("serving alice")
+            os.killpg(client.pid, signal.SIGSTOP)
+            before = self.resident()
+            time.sleep(2)
+            self.assertLess(self.resident() - before, 16 * MIB)
+            os.killpg(client.pid, signal.SIGCONT)
+            client.stdin.close()
+            self.assertEqual(client.wait(60), 0)
+        self.assertEqual((self.folder / "slowly").stat().st_size, 256 * MIB)
 
 
 class Idle(SessionTest):
