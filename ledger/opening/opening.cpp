@@ -5,7 +5,6 @@
 #include <memory>
 #include <stdexcept>
 
-#include <botan/aead.h>
 #include <botan/base64.h>
 #include <botan/exceptn.h>
 #include <botan/mac.h>
@@ -17,8 +16,6 @@ namespace {
 
 constexpr std::string_view kCommitLabel = "chancery/commit/v1";
 constexpr std::string_view kLinePrefix = "open ";
-constexpr std::size_t kNonceBytes = 24;
-constexpr std::size_t kTagBytes = 16;
 
 std::span<const std::uint8_t> bytes_of(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
@@ -27,21 +24,6 @@ std::span<const std::uint8_t> bytes_of(std::string_view text) {
 void update_with_length(Botan::MessageAuthenticationCode& mac, std::span<const std::uint8_t> bytes) {
   mac.update_be(static_cast<std::uint32_t>(bytes.size()));
   mac.update(bytes);
-}
-
-// What ties a sealed opening to its place: seq, big-endian, and the field.
-std::vector<std::uint8_t> place(std::uint64_t seq, std::string_view field) {
-  std::vector<std::uint8_t> bytes;
-  for (int shift = 56; shift >= 0; shift -= 8) {
-    bytes.push_back(static_cast<std::uint8_t>(seq >> shift));
-  }
-  bytes.insert(bytes.end(), field.begin(), field.end());
-  return bytes;
-}
-
-std::unique_ptr<Botan::AEAD_Mode> xchacha(Botan::Cipher_Dir direction) {
-  // With a nonce of 24 bytes Botan's ChaCha20Poly1305 is XChaCha20-Poly1305.
-  return Botan::AEAD_Mode::create_or_throw("ChaCha20Poly1305", direction);
 }
 
 std::optional<std::string> decode(std::string_view text) {
@@ -151,42 +133,5 @@ EpochKey::EpochKey(std::span<const std::uint8_t> bytes) {
 }
 
 EpochKey::~EpochKey() { Botan::secure_scrub_memory(bytes_.data(), bytes_.size()); }
-
-std::vector<std::uint8_t> EpochKey::seal(std::uint64_t seq, std::string_view field,
-                                         const Opening& opening) const {
-  std::vector<std::uint8_t> sealed(kNonceBytes);
-  Botan::system_rng().randomize(sealed.data(), sealed.size());
-  Botan::secure_vector<std::uint8_t> content(opening.salt.begin(), opening.salt.end());
-  content.insert(content.end(), opening.value.begin(), opening.value.end());
-
-  const auto cipher = xchacha(Botan::Cipher_Dir::Encryption);
-  cipher->set_key(bytes_.data(), bytes_.size());
-  cipher->set_associated_data(place(seq, field));
-  cipher->start(sealed.data(), kNonceBytes);
-  cipher->finish(content);
-  sealed.insert(sealed.end(), content.begin(), content.end());
-  return sealed;
-}
-
-std::optional<Opening> EpochKey::unseal(std::uint64_t seq, std::string_view field,
-                                        std::span<const std::uint8_t> sealed) const {
-  if (sealed.size() < kNonceBytes + sizeof(Salt) + kTagBytes) {
-    return std::nullopt;
-  }
-  Botan::secure_vector<std::uint8_t> content(sealed.begin() + kNonceBytes, sealed.end());
-  const auto cipher = xchacha(Botan::Cipher_Dir::Decryption);
-  cipher->set_key(bytes_.data(), bytes_.size());
-  cipher->set_associated_data(place(seq, field));
-  cipher->start(sealed.data(), kNonceBytes);
-  try {
-    cipher->finish(content);
-  } catch (const Botan::Invalid_Authentication_Tag&) {
-    return std::nullopt;
-  }
-  Opening opening;
-  std::copy_n(content.begin(), opening.salt.size(), opening.salt.begin());
-  opening.value.assign(content.begin() + sizeof(Salt), content.end());
-  return opening;
-}
 
 }  // namespace chancery::opening

@@ -57,11 +57,6 @@ class EpochKey {
 
   std::span<const std::uint8_t> bytes() const { return bytes_; }
 
-  std::vector<std::uint8_t> seal(std::uint64_t seq, std::string_view field, const Opening& opening) const;
-  // nullopt when the bytes are not an opening of this seq and field under this key.
-  [[nodiscard]] std::optional<Opening> unseal(std::uint64_t seq, std::string_view field,
-                                              std::span<const std::uint8_t> sealed) const;
-
  private:
   std::array<std::uint8_t, 32> bytes_{};
 };
