@@ -1,9 +1,13 @@
 // chancery-ledgerd: owns the ledger, and serves it over a local socket.
+#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <stdexcept>
+#include <string>
 
 #include <cxxopts.hpp>
+#include <pwd.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -18,6 +22,16 @@ using chancery::service::say;
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 
+// A user by name or by number.
+uid_t user_of(const std::string& text) {
+  uid_t uid = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), uid);
+  if (error == std::errc() && end == text.data() + text.size()) return uid;
+  const passwd* user = ::getpwnam(text.c_str());  // before there are threads
+  if (user == nullptr) throw std::runtime_error("there is no user " + text + "; systemd-sysusers makes them");
+  return user->pw_uid;
+}
+
 cxxopts::Options flags() {
   cxxopts::Options options("chancery-ledgerd",
                            "Owns the ledger: writes it, signs its checkpoints, serves it locally.\n"
@@ -29,13 +43,18 @@ cxxopts::Options flags() {
   add("keys", "folder of the key files", cxxopts::value<std::string>());
   add("socket", "path of the socket to serve", cxxopts::value<std::string>());
   add("origin", "name of the ledger, such as hub.example.org/ledger", cxxopts::value<std::string>());
-  add("hub-uid", "user of chanceryd", cxxopts::value<uid_t>()->default_value(uid));
-  add("admin-uid", "user of the administrator", cxxopts::value<uid_t>()->default_value(uid));
+  add("hub-uid", "user of chanceryd, a name or a number", cxxopts::value<std::string>()->default_value(uid));
+  add("admin-uid", "user of the administrator", cxxopts::value<std::string>()->default_value(uid));
   add("h,help", "show this");
   return options;
 }
 
 int serve(const cxxopts::ParseResult& given) {
+  chancery::service::ServerOptions place;
+  place.socket = given["socket"].as<std::string>();
+  place.hub_uid = user_of(given["hub-uid"].as<std::string>());
+  place.admin_uid = user_of(given["admin-uid"].as<std::string>());
+
   chancery::log::Options options;
   options.folder = given["ledger"].as<std::string>();
   options.keys = given["keys"].as<std::string>();
@@ -44,10 +63,6 @@ int serve(const cxxopts::ParseResult& given) {
   const auto head = log.head();
   if (!head.writable) say(Priority::error, "serving for reading only: " + head.reason);
 
-  chancery::service::ServerOptions place;
-  place.socket = given["socket"].as<std::string>();
-  place.hub_uid = given["hub-uid"].as<uid_t>();
-  place.admin_uid = given["admin-uid"].as<uid_t>();
   chancery::service::Server server(log, place);
   std::uint64_t watchdog = 0;
   if (::sd_watchdog_enabled(0, &watchdog) > 0) {
