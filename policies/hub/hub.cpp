@@ -36,7 +36,7 @@ struct PathRow {
 constexpr std::array kPaths{
     PathRow{"objects", &Hub::objects, "/var/lib/chancery/objects"},
     PathRow{"policies", &Hub::policies, "/var/lib/chancery/policies"},
-    PathRow{"host_key", &Hub::host_key, "host_key"},
+    PathRow{"host_key", &Hub::host_key, "/var/lib/chancery/host_key"},
     PathRow{"ledger", &Hub::ledger, "/var/lib/chancery-ledger"},
     PathRow{"ledger_keys", &Hub::ledger_keys, "/var/lib/chancery-ledger/keys"},
     PathRow{"ledger_socket", &Hub::ledger_socket, "/run/chancery-ledger/socket"},

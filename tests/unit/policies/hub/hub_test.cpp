@@ -41,7 +41,7 @@ TEST(Hub, HasAnAppliancesDefaults) {
   EXPECT_EQ(hub.limits.login_seconds, 30U);
   EXPECT_EQ(hub.objects, "/var/lib/chancery/objects");
   EXPECT_EQ(hub.policies, "/var/lib/chancery/policies");
-  EXPECT_EQ(hub.host_key, "/etc/chancery/host_key");
+  EXPECT_EQ(hub.host_key, "/var/lib/chancery/host_key");
   EXPECT_EQ(hub.ledger, "/var/lib/chancery-ledger");
   EXPECT_EQ(hub.ledger_keys, "/var/lib/chancery-ledger/keys");
   EXPECT_EQ(hub.ledger_socket, "/run/chancery-ledger/socket");
