@@ -21,9 +21,11 @@ function(chancery_module folder)
   set_property(GLOBAL APPEND PROPERTY CHANCERY_MODULES ${folder})
 endfunction()
 
-# chancery_program(NAME FOLDER): FOLDER/main.cpp linked with the module FOLDER becomes the program bin/NAME
+# chancery_program(NAME FOLDER): FOLDER/main.cpp linked with the module FOLDER becomes the program bin/NAME, which is
+# installed
 function(chancery_program name folder)
   string(REPLACE "/" "_" module ${folder})
   add_executable(${name} ${CMAKE_SOURCE_DIR}/${folder}/main.cpp)
   target_link_libraries(${name} PRIVATE chancery_${module} chancery_warnings chancery_hardening)
+  install(TARGETS ${name} RUNTIME DESTINATION bin)
 endfunction()
