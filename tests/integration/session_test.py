@@ -212,6 +212,23 @@ class Refusals(SessionTest):
         done = self.server.sftp(self.keys["rsa"], "pwd", user="bob")
         self.assertIn("Permission denied (publickey).", done.stderr)
 
+    def test_a_certificate_for_a_known_key_is_refused(self):
+        key = self.folder / "certified"
+        if not key.exists():
+            key.write_bytes(self.key.read_bytes())
+            key.chmod(0o600)
+            key.with_suffix(".pub").write_bytes(self.key.with_suffix(".pub").read_bytes())
+            subprocess.run(["ssh-keygen", "-q", "-s", self.keys["stranger"], "-I", "x", "-n", "alice",
+                            key.with_suffix(".pub")], check=True)
+        only = ("-o", f"CertificateFile={key}-cert.pub", "-o",
+                "PubkeyAcceptedAlgorithms=ssh-ed25519-cert-v01@openssh.com")
+        self.assertIn("Permission denied (publickey).", self.server.sftp(key, "pwd", extra=only).stderr)
+        self.assertEqual(self.server.sftp(key, "pwd").returncode, 0)
+
+    def test_rsa_with_sha1_is_refused(self):
+        only = ("-o", "PubkeyAcceptedAlgorithms=ssh-rsa")
+        self.assertNotEqual(self.server.sftp(self.keys["rsa"], "pwd", extra=only).returncode, 0)
+
     def test_six_wrong_keys_end_the_connection(self):
         keys = []
         for number in range(7):
