@@ -64,9 +64,10 @@ Group::Place Group::place(const Prepared& entry, entry::Micros now) {
   return place;
 }
 
-const store::Batch& Group::finish() {
-  batch_.root = chain_.root();
-  return batch_;
+void Group::finish() { batch_.root = chain_.root(); }
+
+bool Group::holds_any(const std::vector<Prepared>& batch) const {
+  return std::ranges::any_of(batch, [&](const Prepared& one) { return new_ids_.contains(one.id); });
 }
 
 Appended Group::add(const std::vector<Prepared>& batch, entry::Micros now) {

@@ -4,9 +4,11 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
 
+#include "ledger/log/behind.h"
 #include "ledger/log/chain.h"
 #include "ledger/log/epochs.h"
 #include "ledger/log/group.h"
@@ -35,9 +37,10 @@ class ClockWatch {
   std::optional<entry::Micros> step_;
 };
 
-// The one thread that writes, and its queue. Group commit: while one commit is on its way to the disk the
-// queue fills, and the next one takes all of it, up to kMaxBatch entries. Thread-safe but for what says
-// otherwise.
+// The one that writes, and its queue. Group commit: while one commit is on its way to the disk the queue
+// fills, and the next one takes all of it, up to kMaxBatch entries. Two threads take turns with the groups:
+// one builds the next (places, hashes, seals) while the other commits the last and answers its callers; only
+// ever one of them commits. Thread-safe but for what says otherwise.
 class Writer {
  public:
   struct Work {
@@ -66,8 +69,20 @@ class Writer {
   std::optional<Appended> turn_away(std::size_t entries, std::size_t bytes) const;  // holds mutex_
   void run();
   std::vector<Work> take();
-  void write(std::vector<Work>& works);
-  void commit(Group& group, std::vector<Appended>& answers, const Chain& before);
+  // A group from the moment it is built until its callers are answered.
+  struct Flight {
+    explicit Flight(Chain at) : before(std::move(at)) {}
+    Chain before;
+    std::vector<Work> works;
+    std::vector<Appended> answers;
+    std::vector<Prepared> own;
+    std::unique_ptr<Group> group;     // none when there is nothing to commit
+    std::optional<Appended> failure;  // what its commit came to, if not to be durable
+  };
+  void write(std::vector<Work> works);
+  void build(Flight& flight);
+  void commit(Flight& flight);
+  bool settle();
   std::vector<Prepared> prepare_own(const entry::Event& event) const;
   void append_own(const entry::Event& event);
   void keep_signed();
@@ -79,10 +94,11 @@ class Writer {
   const LogKeys& keys_;
   std::string origin_;
 
-  // Of the thread.
+  // Of the thread that builds.
   ClockWatch clock_;
   Epochs epochs_;
   Chain chain_;
+  std::shared_ptr<Flight> flight_;  // the last one handed over, until it is settled
   std::uint64_t signed_size_ = 0;
   entry::Micros signed_at_ = 0;
   entry::Micros anchored_at_ = 0;
@@ -95,6 +111,7 @@ class Writer {
   bool closed_ = false;
   Head head_;
   std::thread thread_;
+  Behind behind_{"ledger-commit"};
 };
 
 }  // namespace chancery::log

@@ -1,5 +1,7 @@
-#include <fstream>
 #include <future>
+#include <map>
+#include <mutex>
+#include <set>
 
 #include "ledger/opening/opening.h"
 #include "tests/unit/ledger/log/fixture.h"
@@ -136,6 +138,32 @@ TEST_F(Append, a_batch_is_appended_whole_or_not_at_all) {
   EXPECT_EQ(check_whole(*log), 4U);
 }
 
+TEST_F(Append, a_repetition_of_what_is_on_its_way_to_the_disk_waits_for_it) {
+  const auto log = open();
+  std::vector<entry::Event> events;
+  for (int i = 0; i < 3000; ++i) events.push_back(accepted("x"));
+  std::mutex mutex;
+  std::map<entry::EventId, std::set<std::uint64_t>> places;
+  const auto submit = [&](const entry::Event& event) {
+    log->submit(entry::Author::hub, {event}, [&, id = event.id](const Appended& answer) {
+      const std::scoped_lock lock(mutex);
+      EXPECT_EQ(answer.outcome, Outcome::durable) << answer.reason;
+      if (answer.outcome == Outcome::durable) places[id].insert(answer.seqs.at(0));
+    });
+  };
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    submit(events[i]);
+    if (i % 3 == 0) submit(events[i / 2]);
+    if (i % 50 == 0) std::this_thread::sleep_for(std::chrono::microseconds(300));
+  }
+  std::promise<void> drained;
+  log->when_drained([&] { drained.set_value(); });
+  drained.get_future().wait();
+  EXPECT_EQ(places.size(), events.size());
+  for (const auto& [id, seqs] : places) EXPECT_EQ(seqs.size(), 1U) << entry::to_hex(id) << " has two places";
+  EXPECT_EQ(check_whole(*log), 1 + events.size());
+}
+
 TEST_F(Append, many_callers_at_once_each_get_their_own_place) {
   const auto log = open();
   constexpr std::size_t kThreads = 4;
@@ -221,6 +249,32 @@ TEST_F(Append, a_full_map_refuses_for_now_and_still_reads) {
   const auto log = open();
   EXPECT_EQ(append(*log, accepted("x")).outcome, Outcome::durable);
   check_whole(*log);
+}
+
+TEST_F(Append, a_map_that_fills_up_under_load_leaves_a_whole_chain) {
+  map_bytes_ = std::size_t{4} << 20;
+  const auto log = open();
+  std::atomic<std::uint64_t> durable = 0;
+  std::atomic<std::uint64_t> busy = 0;
+  std::atomic<std::uint64_t> other = 0;
+  for (int i = 0; i < 200; ++i) {
+    std::vector<entry::Event> batch;
+    for (int j = 0; j < 40; ++j) batch.push_back(accepted("x"));
+    log->submit(entry::Author::hub, std::move(batch), [&](const Appended& answer) {
+      auto& count = answer.outcome == Outcome::durable ? durable
+                    : answer.outcome == Outcome::busy  ? busy
+                                                       : other;
+      count += answer.outcome == Outcome::durable ? answer.seqs.size() : 1;
+    });
+  }
+  std::promise<void> drained;
+  log->when_drained([&] { drained.set_value(); });
+  drained.get_future().wait();
+  EXPECT_GT(busy, 0U);
+  EXPECT_EQ(other, 0U);
+  EXPECT_GT(durable, 0U);
+  EXPECT_TRUE(log->head().writable);
+  EXPECT_EQ(check_whole(*log), 1 + durable);
 }
 
 TEST_F(Append, nothing_is_taken_after_close) {
