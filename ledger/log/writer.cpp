@@ -110,22 +110,18 @@ std::optional<Appended> Writer::turn_away(std::size_t entries, std::size_t bytes
 void Writer::submit(Work work) {
   std::size_t bytes = 0;
   for (const Prepared& one : work.batch) bytes += one.bytes();
-  std::optional<Appended> answer;
-  {
-    const std::scoped_lock lock(mutex_);
-    answer = turn_away(work.batch.size(), bytes);
-    if (!answer && closed_) answer = Appended{Outcome::durable, {}, {}, {}};
-    if (!answer) {
-      queued_entries_ += work.batch.size();
-      queued_bytes_ += bytes;
-      queue_.push_back(std::move(work));
-    }
-  }
+  std::unique_lock lock(mutex_);
+  auto answer = turn_away(work.batch.size(), bytes);
+  if (!answer && closed_) answer = Appended{Outcome::durable, {}, {}, {}};
   if (answer) {
-    work.done(*std::move(answer));
-  } else {
-    wake_.notify_one();
+    lock.unlock();
+    return work.done(*std::move(answer));
   }
+  queued_entries_ += work.batch.size();
+  queued_bytes_ += bytes;
+  queue_.push_back(std::move(work));
+  lock.unlock();
+  wake_.notify_one();
 }
 
 std::vector<Writer::Work> Writer::take() {
