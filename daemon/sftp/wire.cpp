@@ -74,12 +74,19 @@ HandleId Reader::handle() {
 }
 
 std::vector<std::uint8_t> Reader::data() {
-  if (tail_ == nullptr) {
+  std::vector<std::uint8_t> data;
+  if (tail_ != nullptr) {
+    const std::uint32_t size = number();
+    if (size > tail_->size()) fail();
+    if (failed_) return {};
+    data = std::move(*tail_);
+    data.resize(size);
+  } else {
     const auto taken = string();
-    return {taken.begin(), taken.end()};
+    data.assign(taken.begin(), taken.end());
   }
-  if (number() != tail_->size()) fail();
-  return failed_ ? std::vector<std::uint8_t>{} : std::move(*tail_);
+  bytes_ = {};
+  return data;
 }
 
 Attributes Reader::attributes() {

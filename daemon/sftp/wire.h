@@ -26,6 +26,8 @@ class Reader {
   std::string path();                               // text without a zero byte, of at most 4096 bytes
   HandleId handle();                                // 0, which is never open, if it is not one of ours
   HandleId handle_seen() const { return handle_; }  // what handle() answered last
+  // The last field. What follows it is ignored: the Go library that rclone uses sends its whole buffer behind
+  // the data of a short WRITE.
   std::vector<std::uint8_t> data();
   Attributes attributes();  // extended attributes are skipped
 

@@ -145,7 +145,15 @@ TEST(Malformed, EveryTruncationIsRefused) {
 }
 
 TEST(Malformed, BytesAfterTheLastFieldAreRefused) {
-  for (Packet& packet : good_packets()) expect_refused(packet.u8(0).bytes(), 5, "trailing byte");
+  for (Packet& packet : good_packets())
+    if (packet.body()[0] != 6) expect_refused(packet.u8(0).bytes(), 5, "trailing byte");
+}
+
+// As rclone sends them.
+TEST(Malformed, BytesAfterTheDataOfAWriteAreIgnored) {
+  const Outcome outcome = run(prelude() + write(4, 1, 0, "data").text("left over").bytes());
+  EXPECT_EQ(outcome.requests.back(), "3:" + std::to_string(Operation(Write{}).index()) + "0data");
+  EXPECT_EQ(parse(outcome.output).back().status(), 0u);
 }
 
 TEST(Malformed, StringsThatRunPastTheEndAreRefused) {
@@ -249,7 +257,8 @@ TEST(Malformed, CuttingTheStreamAnywhereChangesNothing) {
   for (const Packet& packet : good_packets())
     if (packet.bytes()[4] != 4) stream = stream + packet.bytes();
   stream = stream + write(40, 1, 9, std::string(300, 'w')).bytes() + Packet(77).u32(1).bytes() +
-           Packet(6).u32(41).handle(1).u64(0).u32(500).text("short").bytes() + close(42, 1).bytes() +
+           Packet(6).u32(41).handle(1).u64(0).u32(500).text("short").bytes() +
+           write(44, 1, 5, "data").text("left over").bytes() + close(42, 1).bytes() +
            Packet(3).u32(43).bytes(0x7fffffff);
   const Outcome whole = run(stream);
   EXPECT_TRUE(whole.broken);
