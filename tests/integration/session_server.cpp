@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <cstdio>
 #include <deque>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <map>
@@ -73,10 +74,7 @@ class Shelf {
 
  private:
   static std::string absolute(const std::string& path) {
-    return path == "."              ? "/"
-           : path.starts_with("./") ? path.substr(1)
-           : path.starts_with('/')  ? path
-                                    : "/" + path;
+    return (std::filesystem::path("/") / path).lexically_normal().string();
   }
   static StatusReply no_such_file() { return {Status::no_such_file, ""}; }
   Reply stat(const std::string& path) const {
