@@ -45,8 +45,8 @@ std::string format_line(const OpeningLine& line);
 // Entries [epoch * kEpochSize, (epoch + 1) * kEpochSize) have their openings sealed under one key.
 inline constexpr std::uint64_t kEpochSize = 65536;
 
-// The key under which an epoch's openings are stored (XChaCha20-Poly1305, a random 24-byte nonce before each,
-// seq and field as associated data). Its bytes are wiped when it is destroyed.
+// The key under which an epoch's openings are sealed (entry_seal.h). Its bytes are wiped when it is
+// destroyed.
 class EpochKey {
  public:
   static EpochKey generate();
