@@ -32,9 +32,9 @@ using std::chrono::seconds;
 
 // A login takes some 10 KiB; this is where a client that only sends (bad signatures are not answered) is cut
 // off.
-constexpr std::uint64_t kLoginBytes = 256 * 1024;
+constexpr std::uint64_t kLoginBytes = 256UL * 1024;
 // After so much, other sessions of the thread have their turn.
-constexpr std::uint64_t kTurnBytes = 512 * 1024;
+constexpr std::uint64_t kTurnBytes = 512UL * 1024;
 constexpr int kTurnPolls = 256;
 // How long a client may take to hang up after the channel was closed.
 constexpr seconds kLinger{5};
@@ -412,7 +412,7 @@ Ssh::Ssh(const HostKey& key, const hub::Limits& limits, Hooks hooks) : impl_(std
   set(bind, SSH_BIND_OPTIONS_BANNER, algorithms::kBanner);
   KeyHandle copy(ssh_key_dup(key.key().handle.get()));
   set(bind, SSH_BIND_OPTIONS_IMPORT_KEY, copy.get());
-  copy.release();  // libssh has taken it
+  (void)copy.release();  // libssh has taken it
 }
 
 Ssh::~Ssh() = default;
