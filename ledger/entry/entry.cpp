@@ -62,13 +62,15 @@ std::optional<EventId> id_from_hex(std::string_view hex) {
   if (hex.size() != 2 * id.size()) {
     return std::nullopt;
   }
+  unsigned all = 0;
   for (std::size_t i = 0; i < id.size(); ++i) {
-    const int high = hex_value(hex[2 * i]);
-    const int low = hex_value(hex[2 * i + 1]);
-    if (high < 0 || low < 0) {
-      return std::nullopt;
-    }
+    const std::uint8_t high = kHexValues[static_cast<std::uint8_t>(hex[2 * i])];
+    const std::uint8_t low = kHexValues[static_cast<std::uint8_t>(hex[2 * i + 1])];
+    all |= static_cast<unsigned>(high | low);
     id[i] = static_cast<std::uint8_t>(high << 4 | low);
+  }
+  if (all > 15) {
+    return std::nullopt;
   }
   return id;
 }
