@@ -61,8 +61,8 @@ struct Entry {
   // value outside the grammar, so whatever it returns parse() accepts.
   std::string text() const;
 
-  // The two parts of text(), for who makes many: body() is what does not depend on the entry's place in the ledger
-  // (from the line "id" on), so it can be made before the place is known.
+  // The two parts of text(), for who makes many: body() is what does not depend on the entry's place in the
+  // ledger (from the line "id" on), so it can be made before the place is known.
   std::string body() const;
 };
 

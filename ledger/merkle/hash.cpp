@@ -27,22 +27,31 @@ constexpr std::array<std::uint8_t, 256> kValues = make_values();
 
 std::uint8_t value_of(char character) { return kValues[static_cast<std::uint8_t>(character)]; }
 
-// One hash object a thread: making one costs more than hashing a node with it.
-Botan::HashFunction& sha256() {
-  thread_local const std::unique_ptr<Botan::HashFunction> hash =
-      Botan::HashFunction::create_or_throw("SHA-256");
-  return *hash;
+// One hash object a thread, used by final() again from the start: making one costs more than hashing a node
+// with it.
+struct Sha256 {
+  std::unique_ptr<Botan::HashFunction> hash = Botan::HashFunction::create_or_throw("SHA-256");
+
+  void update(std::span<const std::uint8_t> bytes) const { hash->update(bytes.data(), bytes.size()); }
+  Hash final() const {
+    Hash result;
+    hash->final(result.data());
+    return result;
+  }
+};
+
+const Sha256& sha256() {
+  thread_local const Sha256 instance;
+  return instance;
 }
 
 }  // namespace
 
 Hash leaf_hash(std::span<const std::uint8_t> entry) {
-  Botan::HashFunction& hash = sha256();
-  Hash result;
-  hash.update(kLeafPrefix);
-  hash.update(entry.data(), entry.size());
-  hash.final(result.data());
-  return result;
+  const Sha256& hash = sha256();
+  hash.update(std::span(&kLeafPrefix, 1));
+  hash.update(entry);
+  return hash.final();
 }
 
 Hash leaf_hash(std::string_view entry) {
@@ -57,11 +66,9 @@ Hash node_hash(const Hash& left, const Hash& right) {
 }
 
 Hash sha256_of(std::span<const std::uint8_t> bytes) {
-  Botan::HashFunction& hash = sha256();
-  Hash result;
-  hash.update(bytes.data(), bytes.size());
-  hash.final(result.data());
-  return result;
+  const Sha256& hash = sha256();
+  hash.update(bytes);
+  return hash.final();
 }
 
 Hash sha256_of(std::string_view bytes) {
