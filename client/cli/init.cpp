@@ -154,7 +154,7 @@ void check_origin(const std::string& origin, const fs::path& directory) {
 }
 
 fs::path empty_directory(const fs::path& given) {
-  const fs::path directory = fs::absolute(given).lexically_normal();
+  fs::path directory = fs::absolute(given).lexically_normal();
   if (fs::exists(directory) && !(fs::is_directory(directory) && fs::is_empty(directory))) {
     throw std::runtime_error(given.string() +
                              " exists and is not an empty directory. Name a new one, or remove it first.");

@@ -30,7 +30,7 @@ Folder<Value> load_folder(const std::filesystem::path& directory, const std::str
                           std::map<std::string, std::string>& files, toml::Mistakes& mistakes) {
   Folder<Value> loaded;
   for (auto& [stem, text] : read_folder(directory, folder, is_stem, mistakes)) {
-    const std::string path = folder + "/" + stem + ".toml";
+    const std::string path = std::string(folder).append("/").append(stem).append(".toml");
     const std::size_t before = mistakes.size();
     toml::Document document = toml::Document::parse(text, (directory / path).string(), mistakes);
     Value value = read(document.root(), stem);

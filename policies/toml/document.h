@@ -67,9 +67,9 @@ class Table {
   bool valid() const;
 
   // Reports a mistake at the value of `key`, or at the table's beginning when it has no such key.
-  void mistake(std::string_view key, std::string message);
+  void mistake(std::string_view key, const std::string& message);
   // The same at element `index` of an array.
-  void mistake(std::string_view key, std::size_t index, std::string message);
+  void mistake(std::string_view key, std::size_t index, const std::string& message);
 
   void finish();
 

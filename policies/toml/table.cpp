@@ -288,7 +288,7 @@ std::optional<bool> Table::optional_boolean(std::string_view key) {
 
 std::optional<std::string> Table::optional_choice(std::string_view key,
                                                   const std::vector<std::string>& allowed) {
-  const auto text = state_->string_of(key, false);
+  auto text = state_->string_of(key, false);
   if (text && std::ranges::find(allowed, *text) == allowed.end()) {
     mistake(key, in_quotes(key) + " is " + in_quotes(*text) + ": expected " + join(allowed, " or "));
     return std::nullopt;
@@ -397,23 +397,22 @@ std::vector<Table> Table::tables(std::string_view key) {
   return inner;
 }
 
-void Table::mistake(std::string_view key, std::string message) {
+void Table::mistake(std::string_view key, const std::string& message) {
   if (!valid()) {
     return;
   }
   const ::toml::node* node = state_->table->get(key);
-  report(*state_->mistakes, state_->file, node == nullptr ? state_->begin : node->source().begin,
-         std::move(message));
+  report(*state_->mistakes, state_->file, node == nullptr ? state_->begin : node->source().begin, message);
 }
 
-void Table::mistake(std::string_view key, std::size_t index, std::string message) {
+void Table::mistake(std::string_view key, std::size_t index, const std::string& message) {
   const ::toml::node* node = valid() ? state_->table->get(key) : nullptr;
   const ::toml::array* array = node == nullptr ? nullptr : node->as_array();
   if (array == nullptr || index >= array->size()) {
-    mistake(key, std::move(message));
+    mistake(key, message);
     return;
   }
-  report(*state_->mistakes, state_->file, array->get(index)->source().begin, std::move(message));
+  report(*state_->mistakes, state_->file, array->get(index)->source().begin, message);
 }
 
 void Table::finish() {
