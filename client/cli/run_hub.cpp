@@ -42,10 +42,19 @@ class Signals {
   Signals& operator=(const Signals&) = delete;
 
   int descriptor() const { return descriptor_; }
-  // The next signal that has come, or 0.
-  int take() const {
+  // Which signals have come since the last time.
+  struct Taken {
+    bool stop = false;  // SIGINT or SIGTERM
+    bool hangup = false;
+  };
+  Taken take() const {
+    Taken taken;
     signalfd_siginfo info{};
-    return ::read(descriptor_, &info, sizeof(info)) == sizeof(info) ? static_cast<int>(info.ssi_signo) : 0;
+    while (::read(descriptor_, &info, sizeof(info)) == sizeof(info)) {
+      taken.stop = taken.stop || info.ssi_signo == SIGINT || info.ssi_signo == SIGTERM;
+      taken.hangup = taken.hangup || info.ssi_signo == SIGHUP;
+    }
+    return taken;
   }
 
  private:
@@ -77,15 +86,14 @@ class Daemons {
   // Until a stop is asked for; throws when a daemon ends before that.
   void serve() {
     for (;;) {
+      check_running();  // after every take(), which takes SIGCHLD too
       wait({signals_.descriptor()}, std::chrono::minutes(1));
-      check_running();
-      for (int number = signals_.take(); number != 0; number = signals_.take()) {
-        if (number == SIGINT || number == SIGTERM) {
-          return;
-        }
-        if (number == SIGHUP) {
-          hub_->signal(SIGHUP);
-        }
+      const Signals::Taken taken = signals_.take();
+      if (taken.stop) {
+        return;
+      }
+      if (taken.hangup) {
+        hub_->signal(SIGHUP);
       }
     }
   }
@@ -112,15 +120,13 @@ class Daemons {
     const auto deadline = steady_clock::now() + kStartDeadline;
     while (steady_clock::now() < deadline) {
       wait({signals_.descriptor(), child.notifications()}, std::chrono::seconds(1));
+      if (signals_.take().stop) {
+        return false;
+      }
       if (child.take_ready()) {
         return true;
       }
       check_running();
-      for (int number = signals_.take(); number != 0; number = signals_.take()) {
-        if (number == SIGINT || number == SIGTERM) {
-          return false;
-        }
-      }
     }
     throw std::runtime_error(child.name() + " was not ready within " +
                              std::to_string(kStartDeadline.count()) + " s. Its messages are above.");
@@ -146,11 +152,7 @@ class Daemons {
     const auto deadline = steady_clock::now() + kStopDeadline;
     while (!child.ended()) {
       wait({signals_.descriptor()}, std::chrono::milliseconds(100));
-      bool insist = steady_clock::now() > deadline;
-      for (int number = signals_.take(); number != 0; number = signals_.take()) {
-        insist = insist || number == SIGINT || number == SIGTERM;
-      }
-      if (insist) {
+      if (signals_.take().stop || steady_clock::now() > deadline) {
         child.signal(SIGKILL);
       }
     }

@@ -23,7 +23,7 @@ def note(what):
 def stop(number, frame):
     time.sleep(0.3)
     note("stopped")
-    sys.exit(0)
+    os._exit(0)  # not sys.exit(): an exception is lost when the signal comes while an object is being freed
 signal.signal(signal.SIGTERM, stop)
 signal.signal(signal.SIGHUP, lambda number, frame: note("hangup"))
 note("started " + " ".join(sys.argv[1:]))
@@ -32,7 +32,7 @@ if os.environ.get("STAND_IN_FAILS"):
 name = os.environ["NOTIFY_SOCKET"]
 socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"STATUS=fine\\nREADY=1\\n", name.replace("@", "\\0", 1))
 while True:
-    signal.pause()
+    time.sleep(0.05)  # not pause(): a signal just before it would be noticed only after the next
 """
 
 
@@ -174,7 +174,8 @@ class Run(InFolder):
     def start(self, **environment):
         process = subprocess.Popen([os.path.join(self.programs, "chancery"), "run", self.hub], text=True,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**self.environment, **environment})
-        self.addCleanup(process.kill)
+        for cleanup in (process.stdout.close, process.stderr.close, process.wait, process.kill):  # run from the last
+            self.addCleanup(cleanup)
         return process
 
     def ready(self, process):
