@@ -4,11 +4,16 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <pthread.h>
 
 namespace chancery::net {
 
 int wait_for_stop(const std::function<void()>& reload) {
   std::signal(SIGPIPE, SIG_IGN);
+  // They may be blocked, so that threads made before this do not take them.
+  sigset_t ours;
+  sigemptyset(&ours);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&ours, signal);
   boost::asio::io_context context(1);
   boost::asio::signal_set signals(context, SIGTERM, SIGINT, SIGHUP);
   int stopped_by = 0;
@@ -24,6 +29,7 @@ int wait_for_stop(const std::function<void()>& reload) {
     });
   };
   wait();
+  ::pthread_sigmask(SIG_UNBLOCK, &ours, nullptr);
   context.run();
   return stopped_by;
 }

@@ -1,0 +1,173 @@
+#include "daemon/start/start.h"
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+#include <pthread.h>
+#include <systemd/sd-daemon.h>
+
+#include "daemon/config/config.h"
+#include "daemon/net/server.h"
+#include "daemon/net/signals.h"
+#include "daemon/start/past.h"
+#include "daemon/tree/tree.h"
+#include "policies/route/civil_date.h"
+
+namespace chancery::start {
+
+namespace {
+
+constexpr int kStopped = 0;
+constexpr int kMistakes = 2;
+constexpr std::chrono::seconds kAppendDeadline{30};
+constexpr unsigned kLeastWorkers = 4;  // several, because a worker waits for the disk
+
+// One line on stderr; under systemd with its priority, so that journald files it.
+void log(const std::string& sentence) {
+  static std::mutex mutex;
+  static const bool journal = std::getenv("JOURNAL_STREAM") != nullptr;
+  const std::lock_guard lock(mutex);
+  std::cerr << (journal ? "<6>" : "chanceryd: ") << tree::printable(sentence) << std::endl;
+}
+
+entry::Micros now() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+void print(const toml::Mistakes& mistakes) {
+  for (const toml::Mistake& mistake : mistakes) std::cerr << mistake.text() << "\n";
+}
+
+// wait_for_stop() takes these; every thread made from here on inherits the mask.
+void block_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+  if (::pthread_sigmask(SIG_BLOCK, &set, nullptr) != 0) throw std::runtime_error("signals cannot be blocked");
+}
+
+transfer::Ledger ledger_of(service::Client& client) {
+  return {[&client](std::vector<entry::Event> batch, std::function<void(service::Appended)> done) {
+            client.submit(std::move(batch), kAppendDeadline, std::move(done));
+          },
+          [&client] {
+            try {
+              return client.head().writable;
+            } catch (const service::Unavailable&) {
+              return false;
+            }
+          }};
+}
+
+bool knows_key(const route::Policy& policy, const std::string& user, const std::string& base64) {
+  const auto login = policy.find_login(user);
+  if (!login) return false;
+  const auto& keys = login->account->keys;
+  return std::any_of(keys.begin(), keys.end(), [&](const auto& key) { return key.base64 == base64; });
+}
+
+session::Served serve_account(tree::Hub& hub, const session::Peer& peer) {
+  const auto policy = hub.exchange.policy();
+  const auto login = policy->find_login(peer.user);
+  if (!login) throw std::runtime_error("the account was withdrawn between its log-in and its session");
+  auto served = std::make_shared<tree::Tree>(
+      hub, transfer::Caller{peer.user, login->agency->id, peer.key_fingerprint, peer.address});
+  return {[served](sftp::Request request, session::Answer answer) {
+            served->serve(std::move(request), std::move(answer));
+          },
+          [served](const std::vector<sftp::HandleId>& open) { served->ended(open); }};
+}
+
+session::Hooks hooks_of(tree::Hub& hub) {
+  return {[&hub](const std::string& user, const std::string&, const std::string& base64) {
+            return knows_key(*hub.exchange.policy(), user, base64);
+          },
+          [&hub](const session::Peer& peer) { return serve_account(hub, peer); },
+          [&hub](const std::string& address, session::Refusal refusal) {
+            hub.exchange.refused_at_door(address, session::to_string(refusal));
+          },
+          log};
+}
+
+// SIGHUP: all of the new policy or nothing of it. What else chancery.toml says needs a restart.
+void reload(const std::filesystem::path& directory, const config::Config& running,
+            transfer::Exchange& exchange) {
+  ::sd_notify(0, "RELOADING=1");
+  toml::Mistakes mistakes;
+  const auto loaded = config::load(directory, mistakes);
+  if (!loaded) {
+    for (const toml::Mistake& mistake : mistakes) log(mistake.text());
+    log("reload refused: " + std::to_string(mistakes.size()) + " mistakes; the policy in force is unchanged");
+  } else if (loaded->hub.origin != running.hub.origin) {
+    log("reload refused: the origin in chancery.toml has changed; the policy in force is unchanged");
+  } else {
+    try {
+      exchange.activate(loaded->policy);
+      log("reloaded: the policy in force is " + loaded->policy->hash);
+    } catch (const std::exception& error) {
+      log(std::string("reload refused: ") + error.what());
+    }
+  }
+  ::sd_notify(0, "READY=1");
+}
+
+}  // namespace
+
+int check(const std::filesystem::path& directory) {
+  toml::Mistakes mistakes;
+  const auto loaded = config::load(directory, mistakes);
+  print(mistakes);
+  if (!loaded) return kMistakes;
+  std::cout << "the configuration has no mistakes; policy " << loaded->policy->hash << "\n";
+  return kStopped;
+}
+
+int serve(const std::filesystem::path& directory) {
+  toml::Mistakes mistakes;
+  const auto config = config::load(directory, mistakes);
+  print(mistakes);
+  if (!config) return kMistakes;
+  const hub::Hub& settings = config->hub;
+  block_signals();
+
+  const auto key = session::load_or_make_host_key(settings.host_key);
+  auto client = std::make_unique<service::Client>(settings.ledger_socket, service::Role::hub);
+  const service::Head head = wait_for_ledger(*client, settings.origin, log);
+  transfer::Exchange exchange({settings.objects, settings.policies, settings.temporary_suffixes,
+                               std::max(kLeastWorkers, 2 * std::thread::hardware_concurrency())},
+                              ledger_of(*client), past_of(*client, head), now, log);
+  exchange.activate(config->policy);
+
+  tree::Hub hub{exchange,
+                {settings.name, settings.origin, key.fingerprint(),
+                 [&](entry::Micros time) { return route::civil_time(settings.timezone, time / 1'000'000); }},
+                {}};
+  {
+    net::Server server({settings.listen_address, settings.listen_port, settings.io_threads, settings.limits},
+                       key, hooks_of(hub));
+    server.start();
+    ::sd_notify(0, "READY=1");
+    log("ready on " + settings.listen_address + " port " + std::to_string(server.port()) + ", host key " +
+        key.fingerprint() + ", policy " + config->policy->hash + ", ledger of " + std::to_string(head.size) +
+        " entries");
+    net::wait_for_stop([&] { reload(directory, *config, exchange); });
+    ::sd_notify(0, "STOPPING=1");
+    server.stop();
+  }
+  exchange.stop();
+  client.reset();  // completes what is outstanding while the exchange is still there to hear it
+  log("stopped");
+  return kStopped;
+}
+
+}  // namespace chancery::start

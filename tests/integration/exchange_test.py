@@ -1,0 +1,175 @@
+"""The main job, end to end, with OpenSSH's sftp: send, collect, open, acknowledge, be refused, verify."""
+
+import hashlib
+import os
+import pathlib
+import re
+import unittest
+
+from hub import Hub, wait_until
+
+
+class Exchange(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.hub = Hub()
+        cls.addClassCleanup(cls.hub.__exit__, None, None, None)
+        cls.hub.start()
+        cls.files = cls.hub.root / "files"
+        cls.files.mkdir()
+
+    def make(self, name, content):
+        path = self.files / name
+        path.write_bytes(content)
+        return path
+
+    def fetch(self, shown):
+        """Collects one delivery and opens it."""
+        target = self.hub.root / "fetched.age"
+        target.unlink(missing_ok=True)
+        self.hub.sftp(self.hub.receiver, f'get "{self.hub.collect_folder()}/{shown}" {target}')
+        return self.hub.open_sealed(self.hub.receiver, target)
+
+    def test_files_of_many_sizes_arrive_whole(self):
+        for size in (0, 1, 32767, 32768, 32769, 65535, 65536, 65537, 1_000_000, 20_000_003):
+            content = os.urandom(size)
+            path = self.make(f"size-{size}.bin", content)
+            self.hub.sftp(self.hub.sender, f"put {path} {self.hub.send_folder()}/")
+            self.assertEqual(self.fetch(f"size-{size}.bin.age"), content, size)
+        self.hub.verify()
+
+    def test_listing_shows_names_sizes_and_times_on_both_sides(self):
+        path = self.make("listed.csv", b"a,b\r\n1,2\r\n")
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+        self.hub.sftp(self.hub.sender, f"put -p {path} {self.hub.send_folder()}/")
+        sent = self.hub.sftp(self.hub.sender, f"ls -l {self.hub.send_folder()}").stdout
+        self.assertRegex(sent, r"(?m)^-rw.* 10 .*2023.*listed\.csv$")
+        waiting = self.hub.sftp(self.hub.receiver, f"ls -l {self.hub.collect_folder()}").stdout
+        self.assertRegex(waiting, r"listed\.csv\.age")
+        self.assertIn("README.txt", self.hub.sftp(self.hub.sender, "ls /").stdout)
+
+    def test_awkward_names_arrive_under_their_own_names(self):
+        for name in ("with space.csv", "caf\u00e9.csv", "\U0001F600.csv", "quote'.csv", "n" * 196 + ".csv"):
+            path = self.make("awkward", name.encode())
+            self.hub.sftp(self.hub.sender, f'put {path} "{self.hub.send_folder()}/{name}"')
+            with self.hub.paramiko(self.hub.receiver) as client:
+                self.assertIn(name + ".age", client.open_sftp().listdir(self.hub.collect_folder()))
+
+    def test_a_temporary_name_is_delivered_at_its_rename(self):
+        path = self.make("slow.csv", b"rows")
+        folder = self.hub.send_folder()
+        self.hub.sftp(self.hub.sender, f"put {path} {folder}/slow.csv.part")
+        self.assertNotIn("slow.csv", self.hub.sftp(self.hub.receiver, f"ls {self.hub.collect_folder()}").stdout)
+        self.hub.sftp(self.hub.sender, f"rename {folder}/slow.csv.part {folder}/slow.csv")
+        self.assertEqual(self.fetch("slow.csv.age"), b"rows")
+
+    def test_removal_acknowledges_and_only_after_collecting(self):
+        path = self.make("ack.csv", b"rows")
+        self.hub.sftp(self.hub.sender, f"put {path} {self.hub.send_folder()}/")
+        shown = f"{self.hub.collect_folder()}/ack.csv.age"
+        early = self.hub.sftp(self.hub.receiver, f"rm {shown}", check=False)
+        self.assertNotEqual(early.returncode, 0)
+        self.assertIn("Download it first", early.stderr)
+        self.hub.sftp(self.hub.receiver, f"get {shown} {self.hub.root}/ack.age", f"rm {shown}")
+        self.assertNotIn("ack.csv.age", self.hub.sftp(self.hub.receiver, f"ls {self.hub.collect_folder()}").stdout)
+        (text,) = [t for n, t in self.hub.receipts(self.hub.sender).items() if n.startswith("ack.csv.")]
+        for word in ("ACCEPTED", "DELIVERED", "COLLECTED", "ACKNOWLEDGED"):
+            self.assertIn(word, text)
+        self.assertNotIn(f"account {self.hub.user(self.hub.receiver)}", text, "the other agency's account is its own affair")
+        events = [e["event"] for e in self.hub.entries()]
+        for event in ("delivery.opened", "delivery.collected", "delivery.acknowledged"):
+            self.assertIn(event, events)
+
+    def test_what_was_sent_can_be_neither_read_nor_removed_nor_renamed(self):
+        path = self.make("gone.csv", b"rows")
+        folder = self.hub.send_folder()
+        self.hub.sftp(self.hub.sender, f"put {path} {folder}/")
+        for command in (f"get {folder}/gone.csv {self.hub.root}/back", f"rm {folder}/gone.csv",
+                        f"rename {folder}/gone.csv {folder}/other.csv"):
+            self.assertNotEqual(self.hub.sftp(self.hub.sender, command, check=False).returncode, 0, command)
+        self.assertEqual(self.fetch("gone.csv.age"), b"rows")
+
+    def test_folders_cannot_be_made_or_removed_and_links_neither(self):
+        for command in ("mkdir /send/new", f"rmdir {self.hub.send_folder()}", "mkdir /new", "symlink README.txt /x",
+                        f"put {self.make('x', b'x')} /x", f"put {self.make('x', b'x')} /collect/x"):
+            done = self.hub.sftp(self.hub.sender, command, check=False)
+            self.assertNotEqual(done.returncode, 0, command)
+
+    def test_an_agency_sees_its_own_routes_only(self):
+        self.assertEqual(self.hub.sftp(self.hub.receiver, "ls -1 /send").stdout.split(), ["sftp>", "ls", "-1", "/send"])
+        for command in (f"ls {self.hub.send_folder()}", "ls /send/no-such-route"):
+            self.assertNotEqual(self.hub.sftp(self.hub.receiver, command, check=False).returncode, 0)
+        path = self.make("foreign.csv", b"rows")
+        mine = self.hub.sftp(self.hub.receiver, f"put {path} {self.hub.send_folder()}/", check=False)
+        none = self.hub.sftp(self.hub.receiver, f"put {path} /send/no-such-route/", check=False)
+        self.assertNotEqual(mine.returncode, 0)
+        sentence = lambda done, route: sorted(done.stderr.replace(route, "R").splitlines())
+        self.assertEqual(sentence(mine, self.hub.route["id"]), sentence(none, "no-such-route"))
+
+    def test_a_refused_name_is_told_on_stderr_in_receipts_and_in_the_ledger(self):
+        path = self.make("bad", b"rows")
+        done = self.hub.sftp(self.hub.sender, f'put {path} "{self.hub.send_folder()}/bad\u202ename.csv"', check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertRegex(done.stderr, r"name")
+        texts = [t for n, t in self.hub.receipts(self.hub.sender).items() if n.startswith("invalid-name.")]
+        self.assertTrue(any("REFUSED" in t and "name-invalid" in t for t in texts), texts)
+        refused = [e for e in self.hub.entries() if e["event"] == "file.refused"]
+        self.assertTrue(any(e["plain"]["code"] == "name-invalid" for e in refused))
+
+    def test_the_pages_say_who_you_are_and_which_key_the_hub_has(self):
+        target = self.hub.root / "README.txt"
+        self.hub.sftp(self.hub.receiver, f"get /README.txt {target}")
+        text = target.read_bytes().decode()
+        self.assertIn(self.hub.user(self.hub.receiver), text)
+        self.assertIn("\r\n", text)
+        self.assertRegex(text, r"SHA256:[A-Za-z0-9+/]{43}")
+        self.assertIn(self.hub.agencies[self.hub.receiver]["seal_to"][0], text)
+
+    def test_a_marker_in_a_file_is_nowhere_on_the_hubs_disk(self):
+        marker = b"Margaret-Ashworth-" + os.urandom(8).hex().encode()
+        path = self.make("marked.csv", marker * 10_000)
+        self.hub.sftp(self.hub.sender, f"put {path} {self.hub.send_folder()}/")
+        self.assertIn(marker, self.fetch("marked.csv.age"))
+        searched = 0
+        for file in self.hub.directory.rglob("*"):
+            if file.is_file():
+                searched += 1
+                self.assertNotIn(marker, file.read_bytes(), file)
+        for name in self.hub.logs:
+            self.assertNotIn(marker.decode(), self.hub.log(name))
+        self.assertGreater(searched, 10)
+
+    def test_names_are_not_readable_on_the_hubs_disk(self):
+        name = "name-" + os.urandom(8).hex() + ".csv"
+        self.hub.sftp(self.hub.sender, f"put {self.make('n', b'rows')} {self.hub.send_folder()}/{name}")
+        for file in self.hub.directory.rglob("*"):
+            if file.is_file() and "clients" not in file.parts:
+                self.assertNotIn(name.encode(), file.read_bytes(), file)
+
+    def test_a_thousand_files_in_one_session(self):
+        folder = self.hub.root / "thousand"
+        folder.mkdir(exist_ok=True)
+        for i in range(1000):
+            (folder / f"t{i:04}.csv").write_bytes(hashlib.sha256(str(i).encode()).digest() * (i % 7))
+        self.hub.sftp(self.hub.sender, f"lcd {folder}", f"cd {self.hub.send_folder()}", "put t*.csv")
+        listing = self.hub.sftp(self.hub.receiver, f"ls -1 {self.hub.collect_folder()}").stdout
+        self.assertEqual(len(re.findall(r"t\d{4}\.csv\.age", listing)), 1000)
+        self.assertEqual(self.fetch("t0006.csv.age"), hashlib.sha256(b"6").digest() * 6)
+        self.hub.verify()
+
+    def test_a_client_that_vanishes_leaves_nothing_but_an_entry(self):
+        client = self.hub.paramiko(self.hub.sender)
+        file = client.open_sftp().open(f"{self.hub.send_folder()}/vanished.csv", "wb")
+        file.write(b"x" * 500_000)
+        file.flush()
+        client.get_transport().sock.close()
+        wait_until("file.abandoned", lambda: [e for e in self.hub.entries() if e["event"] == "file.abandoned"
+                                              and e["plain"]["code"] == "connection-lost"])
+        self.assertNotIn("vanished", self.hub.sftp(self.hub.receiver, f"ls {self.hub.collect_folder()}").stdout)
+        self.assertNotIn("vanished", self.hub.sftp(self.hub.sender, f"ls {self.hub.send_folder()}").stdout)
+        temporary = list((self.hub.path("objects") / "tmp").iterdir())
+        self.assertEqual(temporary, [])
+
+
+if __name__ == "__main__":
+    unittest.main()
