@@ -38,6 +38,7 @@ struct Call {
   std::string frame;
   Clock::time_point deadline;
   Take take;
+  std::function<void(const std::string& why)> unsent = {};  // instead of `take`, when there was no connection
 };
 
 // One connection and its buffers; handlers of an earlier one keep it alive until they have run.
@@ -77,8 +78,9 @@ struct Client::State : std::enable_shared_from_this<Client::State> {
       calls.swap(inbox);
     }
     for (Call& made : calls) {
-      if (stopped || !connect()) {
-        made.take(std::nullopt, stopped ? "the client is closing" : reason);
+      if (stopped || !connect()) {  // nothing was sent, so this is certain
+        const std::string why = stopped ? "the client is closing" : reason;
+        made.unsent ? made.unsent(why) : made.take(std::nullopt, why);
         continue;
       }
       link->waiting += made.frame;
@@ -285,6 +287,7 @@ void Client::submit(std::vector<entry::Event> batch, std::chrono::milliseconds d
   } catch (const std::length_error& error) {
     return done(refused(error.what()));
   }
+  call.unsent = [done](const std::string& why) { done({Outcome::refused, {}, {}, why, true}); };
   call.take = [done = std::move(done), count](std::optional<Answer> answer, const std::string& why) {
     if (!answer) return done({Outcome::unknown, {}, {}, why, false});
     if (auto* appended = std::get_if<Appended>(&*answer)) {
@@ -321,7 +324,7 @@ Wanted ask(State& state, Question question) {
                                              : why;
     answer->set_exception(std::make_exception_ptr(Unavailable(reason)));
   };
-  state.call({id, encode(Request{id, std::move(question)}), Clock::now() + kAnswerWithin, take});
+  state.call({id, encode(Request{id, std::move(question)}), Clock::now() + kAnswerWithin, take, {}});
   return future.get();
 }
 

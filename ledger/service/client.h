@@ -36,7 +36,7 @@ struct Appended {
   std::vector<entry::Micros> times;  // the entries' times, in the same order
   std::string reason;
   bool try_again =
-      false;  // refused only for now (the service is busy or its disk full): the same batch may pass later
+      false;  // refused only for now (no connection, the service busy or its disk full): it may pass later
 };
 
 struct Head {

@@ -75,9 +75,11 @@ TEST_F(ClientTest, what_is_wrong_with_an_event_is_said) {
   EXPECT_FALSE(wrong_role.try_again);
 }
 
-TEST_F(ClientTest, without_a_service_the_outcome_is_unknown_and_reading_throws) {
+TEST_F(ClientTest, without_a_service_nothing_was_sent_and_reading_throws) {
   Client client(options_.socket, Role::hub);
-  EXPECT_EQ(client.append({accepted("x")}, seconds(5)).outcome, Outcome::unknown);
+  const Appended appended = client.append({accepted("x")}, seconds(5));
+  EXPECT_EQ(appended.outcome, Outcome::refused);
+  EXPECT_TRUE(appended.try_again);
   EXPECT_THROW(client.head(), Unavailable);
   start();
   std::this_thread::sleep_for(std::chrono::milliseconds(200));
