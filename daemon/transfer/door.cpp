@@ -71,7 +71,7 @@ void Door::flush() {
   };
   for (const auto& [key, count] : counts) add(key, count);
   if (rest > 0) add({"", "rest"}, rest);
-  recorder_.record(std::move(batch), {}, {});
+  recorder_.record_surely(std::move(batch));
 }
 
 }  // namespace chancery::transfer

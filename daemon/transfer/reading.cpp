@@ -111,7 +111,7 @@ void Counter::sent(const Caller& caller, const Delivery& delivery, std::uint64_t
   }
   const auto now = projection_.find_waiting(delivery.agency, delivery.route, delivery.shown_name);
   if (!now || now->object != delivery.object || now->collected) return;
-  recorder_.record({delivery_event("delivery.collected", caller, delivery)}, {}, {});
+  recorder_.record_surely({delivery_event("delivery.collected", caller, delivery)});
 }
 
 bool Counter::collected(const Delivery& delivery) {

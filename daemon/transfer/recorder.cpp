@@ -17,33 +17,32 @@ Recorder::Recorder(Projection& projection, Ledger ledger, Clock clock, Log log)
     : projection_(projection), ledger_(std::move(ledger)), clock_(std::move(clock)), log_(std::move(log)) {}
 
 void Recorder::record(std::vector<entry::Event> batch, Answered answered, std::function<void()> refused) {
-  submit(std::move(batch), std::move(answered), std::move(refused));
+  submit(std::move(batch), std::move(answered), std::move(refused), false);
 }
 
-void Recorder::submit(std::vector<entry::Event> batch, Answered answered, std::function<void()> refused) {
+void Recorder::record_surely(std::vector<entry::Event> batch) { submit(std::move(batch), {}, {}, true); }
+
+void Recorder::submit(std::vector<entry::Event> batch, Answered answered, std::function<void()> refused,
+                      bool surely) {
   auto kept = std::make_shared<std::vector<entry::Event>>(batch);
   {
     const std::lock_guard lock(mutex_);
     ++outstanding_;
   }
-  ledger_.append(std::move(batch), [this, kept, answered = std::move(answered),
-                                    refused = std::move(refused)](service::Appended appended) {
-    switch (appended.outcome) {
-      case service::Outcome::durable:
-        available_ = true;
-        for (std::size_t i = 0; i < kept->size(); ++i)
-          projection_.apply(appended.seqs[i], appended.times[i], (*kept)[i]);
-        break;
-      case service::Outcome::refused:
-        log_("the ledger refused an entry: " + appended.reason);
-        if (refused) refused();
-        break;
-      case service::Outcome::unknown: {
-        available_ = false;
-        const std::lock_guard lock(mutex_);
-        unresolved_.push_back({std::move(*kept), refused});
-        break;
-      }
+  ledger_.append(std::move(batch), [this, kept, surely, answered = std::move(answered),
+                                    refused = std::move(refused)](const service::Appended& appended) {
+    const bool later = appended.outcome == service::Outcome::unknown || (surely && appended.try_again);
+    if (appended.outcome == service::Outcome::durable) {
+      available_ = true;
+      for (std::size_t i = 0; i < kept->size(); ++i)
+        projection_.apply(appended.seqs[i], appended.times[i], (*kept)[i]);
+    } else if (later) {
+      available_ = false;
+      const std::lock_guard lock(mutex_);
+      unresolved_.push_back({std::move(*kept), refused, surely});
+    } else {
+      log_("the ledger refused an entry: " + appended.reason);
+      if (refused) refused();
     }
     if (answered) answered(appended);
     const std::lock_guard lock(mutex_);
@@ -62,7 +61,7 @@ void Recorder::append_ended(const Ended& ended, std::uint64_t count) {
   event.committed = {{"account", ended.caller.user}, {"address", ended.caller.address},
                      {"key", ended.caller.key},      {"name", ended.name},
                      {"reason", ended.reason},       {"size", std::to_string(ended.size)}};
-  submit({std::move(event)}, {}, {});
+  record_surely({std::move(event)});
 }
 
 void Recorder::record_ended(Ended ended) {
@@ -111,7 +110,7 @@ void Recorder::tick() {
     const std::lock_guard lock(mutex_);
     again.swap(unresolved_);
   }
-  for (Unresolved& one : again) submit(std::move(one.batch), {}, std::move(one.refused));
+  for (Unresolved& one : again) submit(std::move(one.batch), {}, std::move(one.refused), one.surely);
   flush_gathered(clock_() - kMinute);
 }
 

@@ -41,6 +41,9 @@ class Recorder {
   using Answered = std::function<void(const service::Appended&)>;
   void record(std::vector<entry::Event> batch, Answered answered, std::function<void()> refused);
 
+  // Appends what has happened whether or not it can be recorded now: it is kept until the ledger takes it.
+  void record_surely(std::vector<entry::Event> batch);
+
   // Appends a file.refused or file.abandoned entry. Equal refusals (account, route, code) within a minute
   // after the first are kept together in one further entry with a count, so that nobody can flood the ledger;
   // while the ledger cannot be reached they wait in memory.
@@ -70,6 +73,7 @@ class Recorder {
   struct Unresolved {
     std::vector<entry::Event> batch;
     std::function<void()> refused;
+    bool surely = false;
   };
   struct Gathered {
     Ended first;
@@ -78,7 +82,7 @@ class Recorder {
   };
   using Kind = std::tuple<std::string, std::string, std::string, std::string>;
 
-  void submit(std::vector<entry::Event> batch, Answered answered, std::function<void()> refused);
+  void submit(std::vector<entry::Event> batch, Answered answered, std::function<void()> refused, bool surely);
   void append_ended(const Ended& ended, std::uint64_t count);
   void flush_gathered(entry::Micros before);
 

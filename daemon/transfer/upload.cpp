@@ -28,6 +28,12 @@ std::string hex_digest(Botan::HashFunction& hash) { return Botan::hex_encode(has
 
 std::string or_dash(const std::string& value) { return value.empty() ? "-" : value; }
 
+Problem not_recorded() {
+  return {Problem::Kind::failed,
+          "The hub cannot record transfers at the moment, so nothing of this file was kept. Please try again "
+          "later."};
+}
+
 Problem disk_problem(const std::system_error& error) {
   if (error.code() == std::errc::no_space_on_device || error.code().value() == EDQUOT ||
       error.code() == std::errc::file_too_large)
@@ -221,11 +227,7 @@ void Upload::commit(const std::string& name, const Done& done) {
     throw Refused{"write-order",
                   {Problem::Kind::failed, "Part of the file is missing: there is a gap after byte " +
                                               std::to_string(contiguous()) + ". Please upload it again."}};
-  if (!desk_.recorder.available())
-    throw Refused{"ledger-unavailable",
-                  {Problem::Kind::failed,
-                   "The hub cannot record transfers at the moment, so nothing of this file "
-                   "was kept. Please try again later."}};
+  if (!desk_.recorder.available()) throw Refused{"ledger-unavailable", not_recorded()};
   open_pipeline();
   const std::string sha256 = hex_digest(*pipeline_->hash);
   for (const auto& output : pipeline_->outputs) {
@@ -240,16 +242,17 @@ void Upload::commit(const std::string& name, const Done& done) {
   ended_ = true;
   desk_.recorder.record(
       std::move(events),
-      [done](const service::Appended& appended) {
+      [self = shared_from_this(), done](const service::Appended& appended) {
         if (appended.outcome == service::Outcome::durable) return done(std::nullopt);
         if (appended.outcome == service::Outcome::unknown)
           return done(
               Problem{Problem::Kind::failed,
                       "The hub does not know yet whether this file was recorded. Look in /receipts before "
                       "you send it again."});
-        done(Problem{Problem::Kind::failed,
-                     "The hub could not record this file, so nothing of it was kept. Please "
-                     "try again later."});
+        self->post_([self, done] {
+          self->fail("ledger-unavailable", not_recorded());
+          done(not_recorded());
+        });
       },
       [&store = desk_.objects, objects] {
         for (const object::ObjectId& object : objects) store.remove(object);

@@ -202,6 +202,17 @@ TEST_F(ExchangeTest, WhileTheLedgerIsAwayNothingIsTakenOrShown) {
   EXPECT_TRUE(std::holds_alternative<Problem>(stage.open_delivery(waiting()[0])));
 }
 
+TEST_F(ExchangeTest, RefusalsMadeWhileTheLedgerIsAwayAreRecordedWhenItReturns) {
+  stage.ledger.next = service::Outcome::refused;
+  stage.ledger.try_again = true;
+  EXPECT_TRUE(stage.put("notes.doc", "x"));
+  EXPECT_EQ(stage.ledger.count("file.refused"), 0U);
+  stage.ledger.next = service::Outcome::durable;
+  for (int i = 0; i < 50 && stage.ledger.count("file.refused") == 0; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_EQ(stage.ledger.count("file.refused"), 1U);
+}
+
 TEST_F(ExchangeTest, AnUnknownOutcomeIsToldAsUnknownAndResolvedLater) {
   stage.ledger.next = service::Outcome::unknown;
   stage.ledger.store_unknown = true;

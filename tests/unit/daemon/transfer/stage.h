@@ -38,6 +38,7 @@ class FakeLedger {
     service::Appended appended;
     appended.outcome = next;
     appended.reason = "as the test wishes";
+    appended.try_again = try_again;
     if (next == service::Outcome::refused || (next == service::Outcome::unknown && !store_unknown))
       return appended;
     for (entry::Event& event : batch) {
@@ -73,6 +74,7 @@ class FakeLedger {
   }
 
   service::Outcome next = service::Outcome::durable;
+  bool try_again = false;      // what a refusal says of itself
   bool store_unknown = false;  // an unknown outcome is in the ledger all the same
   entry::Micros now = 1'790'000'000'000'000;
   std::vector<Stored> stored;
