@@ -139,7 +139,7 @@ class Hub:
         return done
 
     def verify(self):
-        return self.chancery("ledger", "verify", self.path("ledger_socket"))
+        return self.chancery("ledger", "verify", self.path("ledger"))
 
     def entries(self):
         import json
