@@ -10,7 +10,7 @@
 #include "ledger/opening/opening.h"
 
 // How the openings of one entry are kept: all of them sealed as one value
-// (docs/decisions/one-seal-per-entry.md).
+// (docs/decisions/001-one-seal-per-entry.md).
 namespace chancery::opening {
 
 struct FieldOpening {
