@@ -44,17 +44,18 @@ class FolderReader : public LedgerReader {
 
 class ServiceReader : public LedgerReader {
  public:
-  explicit ServiceReader(const std::string& socket) {
-    client_ = std::make_unique<service::Client>(socket, service::Role::administrator);
+  // Reads as a reader, so that nobody's connection is replaced.
+  explicit ServiceReader(const std::string& socket) : client_(socket, service::Role::reader) {
+    head_ = client_.head();
     try {
-      static_cast<void>(client_->entries(0, 1, true));
-    } catch (const service::Unavailable&) {  // not the administrator: what everybody may read
-      client_ = std::make_unique<service::Client>(socket, service::Role::reader);
+      static_cast<void>(client_.entries(0, 1, true));
+    } catch (const service::Unavailable&) {  // neither the hub nor the administrator: no openings
       with_openings_ = false;
     }
-    // The checkpoint first, so that the head is never behind it while entries are being appended.
-    checkpoint_ = client_->checkpoint();
-    head_ = client_->head();
+    // Entries are being appended and checkpoints signed meanwhile. Every checkpoint of a size below that of
+    // the newest is there now, and with it those that the entries below the head anchor.
+    checkpoint_ = client_.checkpoint();
+    covered_ = std::min(head_.size, size_of(checkpoint_.value_or("")));
   }
 
   std::uint64_t size() override { return head_.size; }
@@ -62,15 +63,7 @@ class ServiceReader : public LedgerReader {
   verify::Source source() override {
     verify::Source source;
     source.entries = [this](const verify::Source::VisitEntry& visit) { this->visit(0, visit); };
-    source.checkpoints = [this](const auto& visit) {
-      if (!checkpoint_) {
-        return;
-      }
-      const auto note = note::parse_note(*checkpoint_);
-      const auto* parsed = std::get_if<note::Note>(&note);
-      const auto head = parsed != nullptr ? note::parse_checkpoint(parsed->text) : std::nullopt;
-      visit(head ? head->size : 0, *checkpoint_);
-    };
+    source.checkpoints = [this](const auto& visit) { visit_checkpoints(visit); };
     source.head = [this] { return note::Checkpoint{head_.origin, head_.size, head_.root}; };
     return source;
   }
@@ -79,7 +72,7 @@ class ServiceReader : public LedgerReader {
     for (std::uint64_t seq = from; seq < head_.size;) {
       const auto count =
           static_cast<std::uint32_t>(std::min<std::uint64_t>(kEntriesAtOnce, head_.size - seq));
-      const auto entries = client_->entries(seq, count, with_openings_);
+      const auto entries = client_.entries(seq, count, with_openings_);
       if (entries.empty()) {
         throw service::Unavailable("the ledger service does not answer entry " + std::to_string(seq) + ".");
       }
@@ -92,7 +85,7 @@ class ServiceReader : public LedgerReader {
   }
 
   std::string entry(std::uint64_t seq) override {
-    const auto entries = client_->entries(seq, 1, false);
+    const auto entries = client_.entries(seq, 1, false);
     if (entries.empty()) {
       throw service::Unavailable("the ledger service does not answer entry " + std::to_string(seq) + ".");
     }
@@ -102,10 +95,37 @@ class ServiceReader : public LedgerReader {
   std::optional<std::string> newest_checkpoint() override { return checkpoint_; }
 
   std::vector<merkle::Hash> inclusion(std::uint64_t seq, std::uint64_t size) override {
-    return client_->inclusion(seq, size);
+    return client_.inclusion(seq, size);
   }
 
  private:
+  // 0 for what is no checkpoint.
+  static std::uint64_t size_of(const std::string& checkpoint) {
+    const auto note = note::parse_note(checkpoint);
+    const auto* parsed = std::get_if<note::Note>(&note);
+    const auto head = parsed != nullptr ? note::parse_checkpoint(parsed->text) : std::nullopt;
+    return head ? head->size : 0;
+  }
+
+  // Those of at most covered_ entries.
+  void visit_checkpoints(const std::function<bool(std::uint64_t, std::string_view)>& visit) {
+    std::uint64_t size = 0;
+    entry::Micros time = 0;
+    for (;;) {
+      const auto some = client_.checkpoints(size, time, kEntriesAtOnce);
+      if (some.empty()) {
+        return;
+      }
+      for (const service::StoredCheckpoint& one : some) {
+        if (one.size > covered_ || !visit(one.size, one.note)) {
+          return;
+        }
+      }
+      size = some.back().size;
+      time = some.back().time + 1;
+    }
+  }
+
   bool visit_one(std::uint64_t seq, const service::StoredEntry& entry,
                  const verify::Source::VisitEntry& visit) const {
     if (!with_openings_) {
@@ -119,9 +139,10 @@ class ServiceReader : public LedgerReader {
     return visit(seq, entry.text, &given);
   }
 
-  std::unique_ptr<service::Client> client_;
+  service::Client client_;
   bool with_openings_ = true;
-  std::optional<std::string> checkpoint_;
+  std::optional<std::string> checkpoint_;  // the newest
+  std::uint64_t covered_ = 0;
   service::Head head_;
 };
 

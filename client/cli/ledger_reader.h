@@ -26,7 +26,7 @@ class LedgerReader {
 };
 
 // `where` is the folder of a ledger, or the socket of a running service, whose details are read too if this
-// user is its administrator. Throws when there is neither.
+// user is its administrator or the hub. Throws when there is neither.
 std::unique_ptr<LedgerReader> open_ledger(const std::string& where);
 
 // The key in an option, or else the one that the first entry names. Throws for what is no key.

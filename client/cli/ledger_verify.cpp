@@ -97,10 +97,8 @@ int ledger_verify(Arguments arguments) {
   auto options = options_of(
       arguments, "[--key VKEY] [--json] DIR|SOCKET",
       "Checks a ledger from the bytes of its entries: every hash, the chain, the tree, every checkpoint, the "
-      "details that can be read. DIR is the ledger's folder, SOCKET that of a running chancery-ledgerd "
-      "(which "
-      "answers its newest checkpoint only). Exits with 0 if all is right, 1 with findings, 2 if it cannot "
-      "tell.");
+      "details that can be read. DIR is the ledger's folder, SOCKET that of a running chancery-ledgerd. "
+      "Exits with 0 if all is right, 1 with findings, 2 if it cannot tell.");
   options.add_options()("key", "the log's verifier key, as you were given it", cxxopts::value<std::string>(),
                         "VKEY");
   options.add_options()("json", "print one JSON object");

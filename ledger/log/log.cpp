@@ -242,4 +242,20 @@ std::optional<std::string> Log::checkpoint() const {
   return newest ? std::optional(newest->note) : std::nullopt;
 }
 
+std::vector<store::StoredCheckpoint> Log::checkpoints(std::uint64_t from_size, entry::Micros from_time,
+                                                      std::size_t count) const {
+  std::vector<store::StoredCheckpoint> found;
+  const std::size_t most = std::min(count, kMaxBatch);
+  if (most == 0) return found;
+  std::size_t bytes = 0;
+  state_->store.snapshot().visit_checkpoints(
+      from_size, from_time, [&](std::uint64_t size, entry::Micros time, std::string_view note) {
+        bytes += note.size();
+        if (!found.empty() && bytes > kMaxReadBytes) return false;
+        found.push_back({size, time, std::string(note)});
+        return found.size() < most;
+      });
+  return found;
+}
+
 }  // namespace chancery::log

@@ -103,6 +103,10 @@ class Log {
   std::optional<std::vector<merkle::Hash>> inclusion(std::uint64_t seq, std::uint64_t size) const;
   std::optional<std::vector<merkle::Hash>> consistency(std::uint64_t old_size, std::uint64_t size) const;
   std::optional<std::string> checkpoint() const;  // the newest signed note
+  // The kept ones in order of size, then time, from the first that is not before (size, time): at most
+  // `count`, kMaxBatch and kMaxReadBytes, but one if there is one.
+  std::vector<store::StoredCheckpoint> checkpoints(std::uint64_t from_size, entry::Micros from_time,
+                                                   std::size_t count) const;
 
  private:
   struct State;

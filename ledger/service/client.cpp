@@ -352,4 +352,9 @@ std::optional<std::string> Client::checkpoint() {
   return ask<CheckpointReply>(*state_, GetCheckpoint{}).note;
 }
 
+std::vector<StoredCheckpoint> Client::checkpoints(std::uint64_t from_size, entry::Micros from_time,
+                                                  std::uint32_t count) {
+  return ask<CheckpointsReply>(*state_, GetCheckpoints{from_size, from_time, count}).checkpoints;
+}
+
 }  // namespace chancery::service

@@ -52,6 +52,12 @@ struct StoredEntry {
   std::vector<std::pair<std::string, opening::Opening>> openings;  // those not erased; empty unless asked for
 };
 
+struct StoredCheckpoint {
+  std::uint64_t size = 0;  // entries that it covers
+  entry::Micros time = 0;  // when it was signed
+  std::string note;
+};
+
 // Which table row of "who may append what" this caller claims; the service checks it against the peer's uid.
 enum class Role { hub, administrator, reader };
 
@@ -76,13 +82,18 @@ class Client {
   // The following block, and throw Unavailable when no answer comes within 10 s.
   Head head();
   // Entries [from, from + count), at most 1,024 and at most 8 MiB a call (so it may answer fewer; at least
-  // one if there is one).
+  // one if there is one). Openings are for hub and administrator, and for a reader who is the user of either.
   std::vector<StoredEntry> entries(std::uint64_t from, std::uint32_t count, bool with_openings);
   std::optional<std::uint64_t> find(const entry::EventId& id);
   // Proofs for a tree of `size` entries, which must not be larger than the ledger.
   std::vector<merkle::Hash> inclusion(std::uint64_t seq, std::uint64_t size);
   std::vector<merkle::Hash> consistency(std::uint64_t old_size, std::uint64_t size);
   std::optional<std::string> checkpoint();  // the newest signed note, if there is one yet
+  // The kept checkpoints in order of size, then time, from the first that is not before (size, time): at most
+  // `count`, 1,024 and 8 MiB a call, at least one if there is one. The next ones are asked for with the last
+  // one's size and its time + 1.
+  std::vector<StoredCheckpoint> checkpoints(std::uint64_t from_size, entry::Micros from_time,
+                                            std::uint32_t count);
 
  private:
   struct State;

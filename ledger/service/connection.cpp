@@ -22,9 +22,9 @@ struct Right {
 };
 constexpr Right kRights[] = {
     {"hello", false, false, false},  // once, before everything else
-    {"append", true, true, false},    {"head", true, true, true},      {"entries", true, true, true},
-    {"find", true, true, true},       {"inclusion", true, true, true}, {"consistency", true, true, true},
-    {"checkpoint", true, true, true},
+    {"append", true, true, false},    {"head", true, true, true},        {"entries", true, true, true},
+    {"find", true, true, true},       {"inclusion", true, true, true},   {"consistency", true, true, true},
+    {"checkpoint", true, true, true}, {"checkpoints", true, true, true},
 };
 static_assert(std::size(kRights) == std::variant_size_v<Question>);
 
@@ -171,8 +171,14 @@ void Connection::answer(std::uint64_t id, Append& append) {
 
 void Connection::answer(std::uint64_t id, const GetHead&) { reply(id, head()); }
 
+// By user, not by role: who may take the role hub or administrator can read openings with it anyway, and as a
+// reader does so without ending the connection that has the role.
+bool Connection::may_read_openings() const {
+  return hall_.admits(Role::hub, peer_) || hall_.admits(Role::administrator, peer_);
+}
+
 void Connection::answer(std::uint64_t id, const GetEntries& range) {
-  if (range.with_openings && *role_ == Role::reader)
+  if (range.with_openings && !may_read_openings())
     return refuse(id, "openings are for hub and administrator only");
   EntriesReply found;
   for (log::StoredEntry& one : hall_.log.entries(range.from, range.count, range.with_openings)) {
@@ -202,6 +208,14 @@ void Connection::answer(std::uint64_t id, const GetConsistency& proof) {
 
 void Connection::answer(std::uint64_t id, const GetCheckpoint&) {
   reply(id, CheckpointReply{hall_.log.checkpoint()});
+}
+
+void Connection::answer(std::uint64_t id, const GetCheckpoints& range) {
+  CheckpointsReply found;
+  for (store::StoredCheckpoint& one : hall_.log.checkpoints(range.from_size, range.from_time, range.count)) {
+    found.checkpoints.push_back({one.size, one.time, std::move(one.note)});
+  }
+  reply(id, std::move(found));
 }
 
 void Connection::reply(std::uint64_t id, Answer answer) {

@@ -148,6 +148,11 @@ void put(Output& out, const GetConsistency& proof) {
   out.number(proof.size);
 }
 void put(Output&, const GetCheckpoint&) {}
+void put(Output& out, const GetCheckpoints& range) {
+  out.number(range.from_size);
+  out.number(static_cast<std::uint64_t>(range.from_time));
+  out.number(range.count);
+}
 
 void get(Input& in, Hello& hello) {
   const auto role = in.number<std::uint8_t>();
@@ -181,6 +186,11 @@ void get(Input& in, GetConsistency& proof) {
   proof.size = in.number<std::uint64_t>();
 }
 void get(Input&, GetCheckpoint&) {}
+void get(Input& in, GetCheckpoints& range) {
+  range.from_size = in.number<std::uint64_t>();
+  range.from_time = static_cast<entry::Micros>(in.number<std::uint64_t>());
+  range.count = in.number<std::uint32_t>();
+}
 
 void put(Output& out, const Refusal& refusal) { out.text(refusal.reason); }
 void put(Output& out, const Appended& appended) {
@@ -224,6 +234,14 @@ void put(Output& out, const CheckpointReply& reply) {
   out.flag(reply.note.has_value());
   if (reply.note) out.text(*reply.note);
 }
+void put(Output& out, const CheckpointsReply& reply) {
+  out.count(reply.checkpoints.size());
+  for (const StoredCheckpoint& one : reply.checkpoints) {
+    out.number(one.size);
+    out.number(static_cast<std::uint64_t>(one.time));
+    out.text(one.note);
+  }
+}
 
 void get(Input& in, Refusal& refusal) { refusal.reason = in.text(); }
 void get(Input& in, Appended& appended) {
@@ -266,6 +284,14 @@ void get(Input& in, ProofReply& reply) {
 }
 void get(Input& in, CheckpointReply& reply) {
   if (in.flag()) reply.note = in.text();
+}
+void get(Input& in, CheckpointsReply& reply) {
+  for (std::size_t left = in.count(kMaxBatch); left > 0 && in.ok(); --left) {
+    StoredCheckpoint& one = reply.checkpoints.emplace_back();
+    one.size = in.number<std::uint64_t>();
+    one.time = static_cast<entry::Micros>(in.number<std::uint64_t>());
+    one.note = in.text();
+  }
 }
 
 // kind, id, then the alternative's own fields.

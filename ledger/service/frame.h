@@ -15,7 +15,7 @@ namespace chancery::service {
 
 inline constexpr std::size_t kPrefixBytes = 4;                   // u32be: how many bytes follow
 inline constexpr std::size_t kMaxFrame = std::size_t{16} << 20;  // of what follows
-inline constexpr std::size_t kMaxBatch = 1024;  // events of one append, entries of one answer
+inline constexpr std::size_t kMaxBatch = 1024;  // events of one append, entries or checkpoints of one answer
 
 struct Hello {
   Role role = Role::reader;
@@ -39,10 +39,15 @@ struct GetConsistency {
   std::uint64_t old_size = 0, size = 0;
 };
 struct GetCheckpoint {};
+struct GetCheckpoints {
+  std::uint64_t from_size = 0;
+  entry::Micros from_time = 0;
+  std::uint32_t count = 0;
+};
 
 // In the order of their verbs on the wire, from 0 on.
-using Question =
-    std::variant<Hello, Append, GetHead, GetEntries, Find, GetInclusion, GetConsistency, GetCheckpoint>;
+using Question = std::variant<Hello, Append, GetHead, GetEntries, Find, GetInclusion, GetConsistency,
+                              GetCheckpoint, GetCheckpoints>;
 
 struct Request {
   std::uint64_t id = 0;  // the client's; its reply carries the same
@@ -64,8 +69,12 @@ struct ProofReply {
 struct CheckpointReply {
   std::optional<std::string> note;
 };
+struct CheckpointsReply {
+  std::vector<StoredCheckpoint> checkpoints;
+};
 
-using Answer = std::variant<Refusal, Appended, Head, EntriesReply, FoundReply, ProofReply, CheckpointReply>;
+using Answer = std::variant<Refusal, Appended, Head, EntriesReply, FoundReply, ProofReply, CheckpointReply,
+                            CheckpointsReply>;
 
 struct Reply {
   std::uint64_t id = 0;

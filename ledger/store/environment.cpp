@@ -1,5 +1,7 @@
 #include "ledger/store/environment.h"
 
+#include <algorithm>
+
 namespace chancery::store {
 
 void check(int code, std::string_view what) {
@@ -50,6 +52,13 @@ std::uint64_t from_big_endian(std::span<const std::uint8_t> bytes) {
   std::uint64_t number = 0;
   for (const std::uint8_t byte : bytes.first<8>()) number = number << 8 | byte;
   return number;
+}
+
+CheckpointKey checkpoint_key(std::uint64_t size, entry::Micros time) {
+  CheckpointKey key{};
+  std::ranges::copy(big_endian(size), key.begin());
+  std::ranges::copy(big_endian(static_cast<std::uint64_t>(time)), key.begin() + 8);
+  return key;
 }
 
 MDB_val value_of(std::span<const std::uint8_t> bytes) {

@@ -39,6 +39,8 @@ std::uint64_t rows(MDB_txn* txn, MDB_dbi table);
 using Key = std::array<std::uint8_t, 8>;
 Key big_endian(std::uint64_t number);
 std::uint64_t from_big_endian(std::span<const std::uint8_t> bytes);
+using CheckpointKey = std::array<std::uint8_t, 16>;
+CheckpointKey checkpoint_key(std::uint64_t size, entry::Micros time);
 
 // LMDB takes pointers to mutable bytes but does not write through those it is given to read.
 MDB_val value_of(std::span<const std::uint8_t> bytes);

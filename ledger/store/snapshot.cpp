@@ -123,12 +123,13 @@ void Snapshot::visit_hashes(std::uint64_t from,
        });
 }
 
-void Snapshot::visit_checkpoints(
-    const std::function<bool(std::uint64_t, entry::Micros, std::string_view)>& visit) const {
+void Snapshot::visit_checkpoints(std::uint64_t from_size, entry::Micros from_time,
+                                 const VisitCheckpoint& visit) const {
   const CursorPtr handle = cursor(state_->txn.get(), state_->tables.checkpoint);
-  MDB_val key{};
+  const CheckpointKey first = checkpoint_key(from_size, from_time);
+  MDB_val key = value_of(first);
   MDB_val value{};
-  for (int code = mdb_cursor_get(handle.get(), &key, &value, MDB_FIRST); code != MDB_NOTFOUND;
+  for (int code = mdb_cursor_get(handle.get(), &key, &value, MDB_SET_RANGE); code != MDB_NOTFOUND;
        code = mdb_cursor_get(handle.get(), &key, &value, MDB_NEXT)) {
     check(code, "the table checkpoint cannot be read");
     if (key.mv_size != 16) damaged("a checkpoint's key is not 16 bytes");

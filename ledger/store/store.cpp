@@ -186,9 +186,7 @@ struct Store::State {
   void write(MDB_txn* txn, const Batch& batch) const {
     write_entries(txn, batch);
     for (const StoredCheckpoint& checkpoint : batch.checkpoints) {
-      std::array<std::uint8_t, 16> name{};
-      std::ranges::copy(big_endian(checkpoint.size), name.begin());
-      std::ranges::copy(big_endian(static_cast<std::uint64_t>(checkpoint.time)), name.begin() + 8);
+      const CheckpointKey name = checkpoint_key(checkpoint.size, checkpoint.time);
       put(txn, tables.checkpoint, value_of(name), value_of(checkpoint.note), 0,
           "a checkpoint cannot be written");
     }

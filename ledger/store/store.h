@@ -16,9 +16,9 @@
 #include "ledger/entry/entry.h"
 #include "ledger/merkle/merkle.h"
 
-// The ledger's tables in one LMDB environment (docs/ledger-service.md, "Tables"). What a table holds, in which order, and
-// that a commit is durable whole or not there at all; what the bytes mean is for ledger/log and
-// ledger/verify.
+// The ledger's tables in one LMDB environment (docs/ledger-service.md, "Tables"). What a table holds, in
+// which order, and that a commit is durable whole or not there at all; what the bytes mean is for ledger/log
+// and ledger/verify.
 namespace chancery::store {
 
 enum class Fault {
@@ -91,9 +91,11 @@ class Snapshot {
   void visit_entries(std::uint64_t from, const Visit& visit) const;
   void visit_hashes(std::uint64_t from,
                     const std::function<bool(std::uint64_t index, const merkle::Hash&)>& visit) const;
-  // In order of size, then time; the views are valid during the call.
-  void visit_checkpoints(
-      const std::function<bool(std::uint64_t size, entry::Micros time, std::string_view note)>& visit) const;
+  // In order of size, then time, from the first that is not before (size, time); the views are valid during
+  // the call.
+  using VisitCheckpoint = std::function<bool(std::uint64_t size, entry::Micros time, std::string_view note)>;
+  void visit_checkpoints(std::uint64_t from_size, entry::Micros from_time,
+                         const VisitCheckpoint& visit) const;
   std::optional<StoredCheckpoint> newest_checkpoint() const;
   std::optional<std::string> meta(std::string_view name) const;
 

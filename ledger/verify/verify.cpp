@@ -109,7 +109,7 @@ Source source_of(const store::Snapshot& snapshot) {
   };
   source.checkpoints = [&snapshot](const auto& visit) {
     snapshot.visit_checkpoints(
-        [&](std::uint64_t size, entry::Micros, std::string_view note) { return visit(size, note); });
+        0, 0, [&](std::uint64_t size, entry::Micros, std::string_view note) { return visit(size, note); });
   };
   source.hashes = [&snapshot](std::uint64_t from, const auto& visit) { snapshot.visit_hashes(from, visit); };
   source.head = [&snapshot] { return note::Checkpoint{"", snapshot.size(), snapshot.root()}; };

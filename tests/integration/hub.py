@@ -139,6 +139,9 @@ class Hub:
         return done
 
     def verify(self):
+        """Verifies what is on disk and, while it runs, what the service answers."""
+        if "chancery-ledgerd" in self.processes:
+            self.chancery("ledger", "verify", self.path("ledger_socket"))
         return self.chancery("ledger", "verify", self.path("ledger"))
 
     def entries(self):

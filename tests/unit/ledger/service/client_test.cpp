@@ -43,6 +43,34 @@ TEST_F(ClientTest, appends_reads_finds_and_proves) {
   EXPECT_TRUE(client.checkpoint());
 }
 
+TEST_F(ClientTest, kept_checkpoints_are_read_one_page_after_another) {
+  for (int round = 0; round < 3; ++round) {  // each end leaves an anchor, and checkpoints before and after
+    start();
+    stop();
+  }
+  start();
+  Client client(options_.socket, Role::reader);
+  const auto all = client.checkpoints(0, 0, 1000);
+  ASSERT_GE(all.size(), 4U);
+  EXPECT_EQ(all.front().size, 1U);
+  EXPECT_EQ(all.back().note, client.checkpoint());
+  std::vector<StoredCheckpoint> one_by_one;
+  std::uint64_t size = 0;
+  entry::Micros time = 0;
+  for (auto page = client.checkpoints(size, time, 1); !page.empty();
+       page = client.checkpoints(size, time, 1)) {
+    ASSERT_EQ(page.size(), 1U);
+    size = page[0].size;
+    time = page[0].time + 1;
+    one_by_one.push_back(std::move(page[0]));
+  }
+  EXPECT_TRUE(std::ranges::equal(one_by_one, all, [](const auto& a, const auto& b) {
+    return a.size == b.size && a.time == b.time && a.note == b.note;
+  }));
+  EXPECT_TRUE(client.checkpoints(0, 0, 0).empty());
+  EXPECT_TRUE(client.checkpoints(all.back().size + 1, 0, 10).empty());
+}
+
 TEST_F(ClientTest, hundreds_of_appends_are_on_their_way_at_once) {
   start();
   Client client(options_.socket, Role::hub);

@@ -15,7 +15,7 @@ std::vector<std::string> requests() {
   std::vector<std::string> all;
   for (const Question& question : std::initializer_list<Question>{
            Hello{Role::administrator}, Append{{accepted("x"), hold()}}, GetHead{}, GetEntries{7, 8, true},
-           Find{id}, GetInclusion{1, 2}, GetConsistency{3, 4}, GetCheckpoint{}}) {
+           Find{id}, GetInclusion{1, 2}, GetConsistency{3, 4}, GetCheckpoint{}, GetCheckpoints{5, 6, 7}}) {
     all.push_back(encode(Request{0x0102030405060708, question}));
   }
   return all;
@@ -27,7 +27,8 @@ std::vector<std::string> replies() {
            Refusal{"no"}, Appended{Outcome::refused, {}, {}, "busy", true},
            Appended{Outcome::durable, {1, 2}, {3, 4}, "", false}, Head{9, {}, "origin", false, "damaged"},
            EntriesReply{{{"text", {{"name", {{}, "value"}}}}, {"other", {}}}}, FoundReply{{}}, FoundReply{5},
-           ProofReply{{merkle::Hash{}, merkle::Hash{}}}, CheckpointReply{{}}, CheckpointReply{"note"}}) {
+           ProofReply{{merkle::Hash{}, merkle::Hash{}}}, CheckpointReply{{}}, CheckpointReply{"note"},
+           CheckpointsReply{}, CheckpointsReply{{{1, 2, "one"}, {1, 3, "two"}}}}) {
     all.push_back(encode(Reply{42, answer}));
   }
   return all;

@@ -106,7 +106,7 @@ TEST(Store, keeps_checkpoints_in_order_and_meta) {
   batch.meta["head"] = "what was signed";
   store.commit(batch);
   std::string order;
-  store.snapshot().visit_checkpoints([&](std::uint64_t, entry::Micros, std::string_view note) {
+  store.snapshot().visit_checkpoints(0, 0, [&](std::uint64_t, entry::Micros, std::string_view note) {
     order += std::string(note) + " ";
     return true;
   });
