@@ -58,7 +58,7 @@ int ledger_prove(Arguments arguments) {
         "which entry of which ledger? Give its number, then the ledger's folder or socket.");
   }
   const std::uint64_t seq = parse_seq(value_of(*parsed, "seq", ""));
-  const auto ledger = open_ledger(where);
+  const auto ledger = open_ledger(where, "");
   const auto given = key_of_option(value_of(*parsed, "key", ""));
   const note::VerifierKey keys[] = {given ? *given : key_of_genesis(*ledger)};
   const note::Proof proof = make_proof(*ledger, seq);

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "ledger/entry/entry.h"
+#include "ledger/log/epochs.h"
 #include "ledger/service/client.h"
 #include "ledger/store/store.h"
 
@@ -15,15 +16,33 @@ constexpr std::uint32_t kEntriesAtOnce = 1024;
 
 class FolderReader : public LedgerReader {
  public:
-  explicit FolderReader(const std::string& folder)
-      : store_(store::Store::open(folder, store::Mode::read_only)), snapshot_(store_.snapshot()) {}
+  FolderReader(const std::string& folder, const std::string& keys)
+      : store_(store::Store::open(folder, store::Mode::read_only)), snapshot_(store_.snapshot()) {
+    if (!keys.empty()) {
+      keys_ = std::make_unique<Keys>(keys);
+      if (snapshot_.size() > 0 && !log::are_keys_of(keys_->folder, snapshot_.entry(0))) {
+        throw std::invalid_argument(keys + ": these keys belong to another ledger than " + folder + ".");
+      }
+    }
+  }
 
   std::uint64_t size() override { return snapshot_.size(); }
-  verify::Source source() override { return verify::source_of(snapshot_); }
+
+  verify::Source source() override {
+    verify::Source source = verify::source_of(snapshot_);
+    source.entries = [this](const verify::Source::VisitEntry& visit) { this->visit(0, visit); };
+    return source;
+  }
 
   void visit(std::uint64_t from, const verify::Source::VisitEntry& visit) override {
-    snapshot_.visit_entries(
-        from, [&](std::uint64_t seq, std::string_view text) { return visit(seq, text, nullptr); });
+    snapshot_.visit_entries(from, [&](std::uint64_t seq, std::string_view text) {
+      if (keys_ == nullptr) {
+        return visit(seq, text, nullptr);
+      }
+      const auto openings = this->openings(seq);
+      const verify::Openings given(openings);
+      return visit(seq, text, &given);
+    });
   }
 
   std::string entry(std::uint64_t seq) override { return std::string(snapshot_.entry(seq)); }
@@ -38,8 +57,23 @@ class FolderReader : public LedgerReader {
   }
 
  private:
+  struct Keys {
+    explicit Keys(const std::string& path) : folder(path, log::KeyUse::reader) {}
+    log::KeyFolder folder;
+    log::Epochs epochs{folder};
+  };
+
+  // None when they or their key are gone, or are not what was sealed.
+  std::vector<opening::FieldOpening> openings(std::uint64_t seq) {
+    const auto sealed = snapshot_.opening(seq);
+    opening::EntrySeal* const seal = sealed.empty() ? nullptr : keys_->epochs.find(seq / opening::kEpochSize);
+    return (seal != nullptr ? seal->unseal(seq, sealed) : std::nullopt)
+        .value_or(std::vector<opening::FieldOpening>{});
+  }
+
   store::Store store_;
   store::Snapshot snapshot_;
+  std::unique_ptr<Keys> keys_;  // none: details are withheld
 };
 
 class ServiceReader : public LedgerReader {
@@ -148,15 +182,19 @@ class ServiceReader : public LedgerReader {
 
 }  // namespace
 
-std::unique_ptr<LedgerReader> open_ledger(const std::string& where) {
+std::unique_ptr<LedgerReader> open_ledger(const std::string& where, const std::string& keys) {
   if (std::filesystem::is_socket(where)) {
+    if (!keys.empty()) {
+      throw std::invalid_argument(
+          "--keys goes with the folder of a ledger: a running service has its keys itself.");
+    }
     return std::make_unique<ServiceReader>(where);
   }
   if (!std::filesystem::is_directory(where)) {
     throw std::invalid_argument(where +
                                 " is neither the folder of a ledger nor the socket of chancery-ledgerd.");
   }
-  return std::make_unique<FolderReader>(where);
+  return std::make_unique<FolderReader>(where, keys);
 }
 
 std::optional<note::VerifierKey> key_of_option(const std::string& vkey) {

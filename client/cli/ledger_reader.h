@@ -25,9 +25,10 @@ class LedgerReader {
   virtual std::vector<merkle::Hash> inclusion(std::uint64_t seq, std::uint64_t size) = 0;
 };
 
-// `where` is the folder of a ledger, or the socket of a running service, whose details are read too if this
-// user is its administrator or the hub. Throws when there is neither.
-std::unique_ptr<LedgerReader> open_ledger(const std::string& where);
+// `where` is the folder of a ledger, whose details are read with the key files in the folder `keys` (empty:
+// withheld); or the socket of a running service, whose details are read if this user is its administrator or
+// the hub. Throws when there is neither, or when the keys are not this ledger's.
+std::unique_ptr<LedgerReader> open_ledger(const std::string& where, const std::string& keys);
 
 // The key in an option, or else the one that the first entry names. Throws for what is no key.
 std::optional<note::VerifierKey> key_of_option(const std::string& vkey);

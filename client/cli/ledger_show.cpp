@@ -105,15 +105,18 @@ std::string origin_of(LedgerReader& ledger) {
 }  // namespace
 
 int ledger_show(Arguments arguments) {
-  auto options =
-      options_of(arguments, "[--since TIME] [--agency ID] [--transfer ID] [--json] DIR|SOCKET",
-                 "Prints the entries of a ledger, one a line, in words or as JSON. Details (names of "
-                 "files, accounts, reasons) are in the words where this user may read them: as the "
-                 "administrator, from the socket of the running service. Times are UTC.");
+  auto options = options_of(
+      arguments, "[--since TIME] [--agency ID] [--transfer ID] [--keys KEYDIR] [--json] DIR|SOCKET",
+      "Prints the entries of a ledger, one a line, in words or as JSON. Details (names of "
+      "files, accounts, reasons) are in the words where this user may read them: as the "
+      "administrator, from the socket of the running service, or with its key files. Times are "
+      "UTC.");
   options.add_options()("since", "only entries from this day or time on", cxxopts::value<std::string>(),
                         "TIME");
   options.add_options()("agency", "only entries of this agency", cxxopts::value<std::string>(), "ID");
   options.add_options()("transfer", "only entries of this transfer", cxxopts::value<std::string>(), "ID");
+  options.add_options()("keys", "folder of the service's key files, to open the details in DIR with",
+                        cxxopts::value<std::string>(), "KEYDIR");
   options.add_options()("json", "print one JSON object a line");
   options.add_options("hidden")("where", "", cxxopts::value<std::string>());
   options.parse_positional({"where"});
@@ -134,7 +137,7 @@ int ledger_show(Arguments arguments) {
   filter.transfer = value_of(*parsed, "transfer", "");
   const bool as_json = parsed->count("json") != 0;
 
-  const auto ledger = open_ledger(where);
+  const auto ledger = open_ledger(where, value_of(*parsed, "keys", ""));
   const std::string origin = origin_of(*ledger);
   bool damaged = false;
   entry::EntryView view;

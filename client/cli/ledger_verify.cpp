@@ -95,12 +95,15 @@ json::object to_json(const verify::Report& report, bool pinned) {
 
 int ledger_verify(Arguments arguments) {
   auto options = options_of(
-      arguments, "[--key VKEY] [--json] DIR|SOCKET",
+      arguments, "[--key VKEY] [--keys KEYDIR] [--json] DIR|SOCKET",
       "Checks a ledger from the bytes of its entries: every hash, the chain, the tree, every checkpoint, the "
       "details that can be read. DIR is the ledger's folder, SOCKET that of a running chancery-ledgerd. "
       "Exits with 0 if all is right, 1 with findings, 2 if it cannot tell.");
   options.add_options()("key", "the log's verifier key, as you were given it", cxxopts::value<std::string>(),
                         "VKEY");
+  options.add_options()(
+      "keys", "folder of the service's key files: the details in DIR are opened and checked with it",
+      cxxopts::value<std::string>(), "KEYDIR");
   options.add_options()("json", "print one JSON object");
   options.add_options("hidden")("where", "", cxxopts::value<std::string>());
   options.parse_positional({"where"});
@@ -113,7 +116,7 @@ int ledger_verify(Arguments arguments) {
     throw std::invalid_argument("which ledger? Name its folder, or the socket of the running service.");
   }
   const auto pinned = key_of_option(value_of(*parsed, "key", ""));
-  const auto ledger = open_ledger(where);
+  const auto ledger = open_ledger(where, value_of(*parsed, "keys", ""));
   const verify::Report report = verify::check(ledger->source(), pinned);
   if (parsed->count("json") != 0) {
     std::cout << json::serialize(to_json(report, pinned.has_value())) << "\n";

@@ -1,5 +1,6 @@
 #include "ledger/log/keys.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -47,11 +48,16 @@ void sync_folder(const std::filesystem::path& path) {
   if (folder.handle() < 0 || ::fsync(folder.handle()) != 0) fail_errno(path);
 }
 
-void check_folder(const std::filesystem::path& path) {
+// Whoever signs must not be given keys by somebody else; root may read those of the service.
+bool may_belong_to(uid_t owner, KeyUse use) {
+  return owner == ::geteuid() || (use == KeyUse::reader && ::geteuid() == 0);
+}
+
+void check_folder(const std::filesystem::path& path, KeyUse use) {
   struct stat info {};
   if (::lstat(path.c_str(), &info) != 0) fail_errno(path);
   if (!S_ISDIR(info.st_mode)) fail(path, "is not a folder; the keys must be in a folder of their own");
-  if (info.st_uid != ::geteuid())
+  if (!may_belong_to(info.st_uid, use))
     fail(path, "belongs to another user; chown it to the one that runs the ledger");
   if ((info.st_mode & 0077) != 0) fail(path, "is open to other users; chmod it to 0700");
 }
@@ -62,14 +68,14 @@ void make_folder(const std::filesystem::path& path) {
   } else if (errno != EEXIST) {
     fail_errno(path);
   }
-  check_folder(path);
+  check_folder(path, KeyUse::service);
 }
 
-void check_file(int handle, const std::filesystem::path& path) {
+void check_file(int handle, const std::filesystem::path& path, KeyUse use) {
   struct stat info {};
   if (::fstat(handle, &info) != 0) fail_errno(path);
   if (!S_ISREG(info.st_mode)) fail(path, "is not a regular file");
-  if (info.st_uid != ::geteuid())
+  if (!may_belong_to(info.st_uid, use))
     fail(path, "belongs to another user; chown it to the one that runs the ledger");
   if ((info.st_mode & 07777) != 0400)
     fail(path, "must have mode 0400, so that only its owner reads it; chmod it");
@@ -104,9 +110,10 @@ std::string epoch_file(std::uint64_t epoch) { return "epoch/" + std::to_string(e
 
 }  // namespace
 
-KeyFolder::KeyFolder(std::filesystem::path path) : path_(std::move(path)) {
-  make_folder(path_);
-  make_folder(path_ / "epoch");
+KeyFolder::KeyFolder(std::filesystem::path path, KeyUse use) : path_(std::move(path)), use_(use) {
+  for (const auto& folder : {path_, path_ / "epoch"}) {
+    use == KeyUse::service ? make_folder(folder) : check_folder(folder, use);
+  }
 }
 
 bool KeyFolder::holds(const std::string& name) const {
@@ -120,7 +127,7 @@ std::vector<std::uint8_t> KeyFolder::read(const std::string& name, std::size_t b
   const auto path = path_ / name;
   const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (file.handle() < 0) fail_errno(path);
-  check_file(file.handle(), path);
+  check_file(file.handle(), path, use_);
   std::array<char, 256> text{};
   const ssize_t length = ::read(file.handle(), text.data(), text.size());
   if (length < 0) fail_errno(path);
@@ -169,6 +176,11 @@ void create_log_keys(const KeyFolder& folder, const std::string& origin) {
   if (folder.holds(kMlDsaFile)) return;
   const Botan::ML_DSA_PrivateKey key(Botan::system_rng(), Botan::ML_DSA_Mode::ML_DSA_4x4);
   folder.create(kMlDsaFile, key.private_key_bits());  // FIPS 204's 32-byte seed
+}
+
+bool are_keys_of(const KeyFolder& folder, std::string_view genesis) {
+  const merkle::Hash leaf = merkle::leaf_hash(genesis);
+  return !folder.holds(kLedgerFile) || std::ranges::equal(folder.read(kLedgerFile, leaf.size()), leaf);
 }
 
 std::optional<opening::EpochKey> read_epoch_key(const KeyFolder& folder, std::uint64_t epoch) {

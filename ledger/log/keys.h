@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ledger/note/note.h"
@@ -13,12 +14,16 @@
 // The key files of the ledger service: one secret of base64 text each, mode 0400, owned by the service.
 namespace chancery::log {
 
+// Who opens a folder of keys, and so whose it must be: the service's own, or (to read it) that of any user
+// when this one is root.
+enum class KeyUse { service, reader };
+
 // A folder of key files (mode 0700). Every function throws log::Error with a sentence when the folder or a
 // file has another owner or mode, is no regular file, or does not hold what it should. Not thread-safe.
 class KeyFolder {
  public:
-  // Makes the folder where there is none; its parent must be there.
-  explicit KeyFolder(std::filesystem::path path);
+  // For the service, makes the folder where there is none; its parent must be there.
+  explicit KeyFolder(std::filesystem::path path, KeyUse use = KeyUse::service);
 
   bool holds(const std::string& name) const;
   // The secret in file `name`, which must be `bytes` long.
@@ -30,10 +35,17 @@ class KeyFolder {
 
  private:
   std::filesystem::path path_;
+  KeyUse use_;
 };
 
 inline constexpr const char* kEd25519File = "log-ed25519";
 inline constexpr const char* kMlDsaFile = "log-ml-dsa-44";
+// The leaf hash of the entry log.genesis that the keys were first used for: with it neither a ledger that is
+// gone nor another one is taken for a new one and signed a second time from the start.
+inline constexpr const char* kLedgerFile = "ledger";
+
+// Whether the keys are tied to the ledger that begins with this entry; also when they are tied to none yet.
+[[nodiscard]] bool are_keys_of(const KeyFolder& folder, std::string_view genesis);
 
 // The two keys that sign checkpoints. The ML-DSA-44 key is made and pinned from the start.
 struct LogKeys {

@@ -13,10 +13,6 @@
 namespace chancery::log {
 namespace {
 
-// The hash of the genesis entry that the keys were first used for, beside the keys: with it neither a ledger
-// that is gone nor another one is taken for a new one and signed a second time from the start.
-constexpr const char* kLedgerFile = "ledger";
-
 entry::Micros read_clock(clockid_t id) {
   timespec now{};
   ::clock_gettime(id, &now);
@@ -128,9 +124,9 @@ struct Log::State {
 
   // Ties the keys to this ledger, or finds that they are tied to another.
   void bind_keys() const {
-    const merkle::Hash genesis = merkle::leaf_hash(store.snapshot().entry(0));
-    if (!folder.holds(kLedgerFile)) return folder.create(kLedgerFile, genesis);
-    if (!std::ranges::equal(folder.read(kLedgerFile, genesis.size()), genesis)) {
+    const auto snapshot = store.snapshot();
+    if (!folder.holds(kLedgerFile)) return folder.create(kLedgerFile, merkle::leaf_hash(snapshot.entry(0)));
+    if (!are_keys_of(folder, snapshot.entry(0))) {
       throw Error(folder.path().string() + ": these keys belong to another ledger");
     }
   }

@@ -36,6 +36,36 @@ class Ledger(unittest.TestCase):
         self.assertEqual(socket["withheld"], 0)
         self.assertGreater(socket["opened"], 10)
 
+    def test_details_on_disk_are_opened_with_the_key_files(self):
+        self.hub.start()
+        self.put("offline.csv")
+        self.hub.stop()
+        keys = self.hub.path("ledger_keys")
+        self.assertEqual(self.report("ledger")["opened"], 0)
+        report = self.report("ledger", "--keys", keys)
+        self.assertEqual((report["findings"], report["withheld"]), ([], 0))
+        self.assertGreater(report["opened"], 10)
+        shown = self.hub.chancery("ledger", "show", "--keys", keys, self.hub.path("ledger")).stdout
+        self.assertIn("offline.csv", shown)
+        self.assertNotIn("offline.csv", self.hub.chancery("ledger", "show", self.hub.path("ledger")).stdout)
+
+        epoch = keys / "epoch" / "0"
+        epoch.rename(keys / "aside")
+        report = self.report("ledger", "--keys", keys)
+        self.assertIn("no entry says that they were erased", report["findings"][0]["text"])
+        (keys / "aside").rename(epoch)
+
+        other = hubs.Hub()
+        self.addCleanup(other.__exit__, None, None, None)
+        other.start()
+        other.stop()
+        done = self.hub.chancery("ledger", "verify", "--keys", other.path("ledger_keys"), self.hub.path("ledger"), check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("belong to another ledger", done.stderr)
+        done = self.hub.chancery("ledger", "verify", "--keys", self.hub.root / "none", self.hub.path("ledger"), check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertFalse((self.hub.root / "none").exists())
+
 
 if __name__ == "__main__":
     unittest.main()
