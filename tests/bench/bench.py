@@ -1,0 +1,273 @@
+"""Measures a hub beside its peers, alternating, and prints one table; see scripts/bench.
+
+    CHANCERY_BIN=build/release/bin /usr/bin/python3 tests/bench/bench.py [--quick] [--only PART,...]
+
+A ratio is the median of those of each round. CPU is that of the server's processes: it says more than the speed on a
+machine that others use too. Small files wait for flushes; where an idle processor wakes up late, that is what they
+measure, so that they run a second time with every processor kept awake by a process of the idle class.
+"""
+
+import argparse
+import contextlib
+import os
+import pathlib
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+from sides import CIPHER, MIB, Chancery, Openssh
+
+BIN = pathlib.Path(os.environ["CHANCERY_BIN"])
+PARTS = ("upload", "four", "small", "sessions", "ledger", "verify", "seal", "login", "start")
+
+
+class Table:
+    """The rows, said as they come and printed whole at the end."""
+
+    def __init__(self):
+        self.rows = [("what", "chancery", "peer", "ratio", "bar", "CPU here / there", "")]
+
+    def add(self, what, ours, theirs, ratio, bar="", cpu="", note=""):
+        self.rows.append((what, ours, theirs, ratio, bar, cpu, note))
+        print("  " + "  ".join(cell for cell in self.rows[-1] if cell), file=sys.stderr, flush=True)
+
+    def compare(self, what, unit, ours, theirs, bar="", cpu_unit="", note=""):
+        """Lists of (speed, CPU), one of each side per round."""
+        middle = [statistics.median(values) for values in (*zip(*ours), *zip(*theirs))]
+        ratio = statistics.median(a[0] / b[0] for a, b in zip(ours, theirs))
+        cpu = f"{middle[1]:.2f} / {middle[3]:.2f} {cpu_unit}" if cpu_unit else ""
+        self.add(what, f"{middle[0]:.0f} {unit}", f"{middle[2]:.0f} {unit}", f"{ratio:.2f}x", bar, cpu, note)
+
+    def print(self):
+        widths = [max(map(len, column)) for column in zip(*self.rows)]
+        print()
+        for row in self.rows:
+            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+
+
+@contextlib.contextmanager
+def awake():
+    """Keeps every processor from sleeping, at the idle class: it takes no time from anybody."""
+    spinners = [subprocess.Popen([sys.executable, "-c", "while True: pass"],
+                                 preexec_fn=lambda: os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0)))
+                for _ in range(os.cpu_count())]
+    try:
+        yield
+    finally:
+        for spinner in spinners:
+            spinner.kill()
+            spinner.wait()
+
+
+def flush_milliseconds(folder):
+    """What the disk takes for 4 KiB at the end of a file: the floor of every acknowledgement."""
+    path, times = folder / "flush", []
+    file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+    for _ in range(60):
+        begun = time.monotonic()
+        os.write(file, bytes(4096))
+        os.fdatasync(file)
+        times.append((time.monotonic() - begun) * 1000)
+    os.close(file)
+    path.unlink()
+    return statistics.median(times)
+
+
+class Bench:
+    def __init__(self, root, quick):
+        self.root, self.quick, self.table = root, quick, Table()
+        self.rounds = 2 if quick else 3
+        self.mebibytes = 256 if quick else 1024
+        self.files = 400 if quick else 2000
+        self.source = self.make_source()
+        self.ours, self.theirs = Chancery(), Openssh(root)
+
+    def stop(self):
+        self.ours.stop()
+        self.theirs.stop()
+
+    def make_source(self):
+        """Random bytes, in memory if there is room: reading them is the client's affair."""
+        room = shutil.disk_usage("/dev/shm").free > 4 * self.mebibytes * MIB
+        self.memory = tempfile.TemporaryDirectory(dir="/dev/shm" if room else self.root, prefix="bench-")
+        source = pathlib.Path(self.memory.name) / "source"
+        with open(source, "wb") as file:
+            for _ in range(self.mebibytes):
+                file.write(os.urandom(MIB))
+        return source
+
+    def alternate(self, batches, per_second, per_cpu):
+        """Runs `batches(side, round)` on each side in turn; lists of (units a second, CPU seconds per unit)."""
+        results = {self.ours: [], self.theirs: []}
+        for number in range(self.rounds):
+            for side in results:
+                os.sync()  # what an earlier round left to be written is none of this one's
+                seconds, cpu = side.sessions(batches(side, number))
+                results[side].append((per_second / seconds, cpu / per_cpu))
+                side.forget_files()
+        return results[self.ours], results[self.theirs]
+
+    # --- the parts ---
+
+    def upload(self):
+        before = self.ours.memory("VmRSS")
+        self.ours.reset_peak()
+        name = lambda side, n: [[f"put {self.source} {side.folder}/one-{n}-{time.monotonic_ns()}"]]
+        results = self.alternate(name, self.mebibytes, self.mebibytes / 1024)
+        grown = self.ours.memory("VmHWM") - before
+        self.table.compare(f"one upload of {self.mebibytes} MiB", "MiB/s", *results, ">= 0.8x", "s/GiB",
+                           f"sealed, durable, recorded against plain, unflushed; {grown:.1f} MiB more memory")
+
+    def four(self):
+        quarter = self.source.with_name("quarter")
+        with open(self.source, "rb") as whole:
+            quarter.write_bytes(whole.read(self.mebibytes * MIB // 4))
+        names = lambda side, n: [[f"put {quarter} {side.folder}/four-{n}-{i}-{time.monotonic_ns()}"] for i in range(4)]
+        results = self.alternate(names, self.mebibytes, self.mebibytes / 1024)
+        quarter.unlink()
+        self.table.compare(f"four of {self.mebibytes // 4} MiB at once", "MiB/s", *results, ">= 1.0x", "s/GiB")
+
+    def folder_of(self, name, count):
+        folder = pathlib.Path(self.memory.name) / name
+        folder.mkdir()
+        content = os.urandom(4096)
+        for i in range(count):
+            (folder / f"{name}-{i:04}.csv").write_bytes(content)
+        return folder
+
+    def put_folders(self, sessions, count):
+        def batches(side, number):
+            made = []
+            for session in range(sessions):
+                folder = self.folder_of(f"s{number}-{session}-{time.monotonic_ns()}", count // sessions)
+                put = "put" if side is self.ours else "put -f"
+                made.append([f"lcd {folder}", f"cd {side.folder}", f"{put} *.csv"])
+            return made
+        return batches
+
+    def small(self, sessions=1, bar=">= 0.5x"):
+        what = f"{self.files} files of 4 KiB, {sessions} session" + ("s" if sessions > 1 else "")
+        for state, keep in ((", processors awake", awake), ("", contextlib.nullcontext)):
+            with keep():
+                flush = flush_milliseconds(self.root)
+                results = self.alternate(self.put_folders(sessions, self.files), self.files, self.files / 1000)
+            self.table.compare(what + state, "files/s", *results, bar, "ms each",
+                               f"against put -f; a flush {flush:.2f} ms")
+        if sessions == 1:
+            self.table.add("flushes per file, one session", *self.flushes())
+
+    def sessions(self):
+        self.small(8, ">= 1.0x")
+
+    def flushes(self, count=100):
+        """Counted by strace: of both daemons, and of sshd."""
+        answers = []
+        for side in (self.ours, self.theirs):
+            out = self.root / "strace"
+            tracer = subprocess.Popen(["strace", "-f", "-qq", "-e", "trace=fsync,fdatasync", "-o", out,
+                                       *[f"--attach={pid}" for pid in side.pids]], stderr=subprocess.DEVNULL)
+            time.sleep(0.5)
+            side.sessions(self.put_folders(1, count)(side, 0))
+            tracer.terminate()
+            tracer.wait()
+            side.forget_files()
+            answers.append(len(re.findall(r"\b(?:fsync|fdatasync)\(", out.read_text())))
+        return [f"{answers[0] / count:.2f}", f"{answers[1] / count:.2f}", "", "", "",
+                "each of the ledger's commits also writes its root page by O_DSYNC"]
+
+    def ledger(self):
+        done = subprocess.run([BIN / "ledger_bench", str(20_000 if self.quick else 100_000), self.root],
+                              capture_output=True, text=True, check=True).stdout
+        for line in done.splitlines()[1:]:
+            what, rate, flush = re.fullmatch(r"(.*?)\s+([\d.]+)\s+([\d.]+)\s+\d+", line).groups()
+            bar = ">= 100,000/s" if what.startswith("batch 256") else ""
+            self.table.add(f"ledger: {what}", f"{rate} entries/s", f"{1000 / float(flush):.0f} flushes/s",
+                           f"{float(rate) * float(flush) / 1000:.1f}x", bar, "", f"a flush {flush} ms")
+
+    def verify(self):
+        size = 50_000 if self.quick else 200_000
+        line = subprocess.run([BIN / "verify_bench", str(size), self.root], capture_output=True, text=True,
+                              check=True).stdout
+        raw, again, ratio = map(float, re.search(r"alone ([\d.]+) s.* again in ([\d.]+) s \(([\d.]+)x", line).groups())
+        self.table.add(f"verifying {size} entries", f"{size / again:.0f} entries/s", f"{size / raw:.0f} SHA-256/s",
+                       f"{ratio:.2f}x", ">= 0.5x", "", "the peer is raw SHA-256 of the same bytes")
+
+    def seal(self):
+        recipient = self.ours.hub.agencies[self.ours.hub.receiver]["seal_to"][0]
+        commands = ([BIN / "chancery", "seal", "-r", recipient, self.source], ["age", "-r", recipient, self.source])
+        results = ([], [])
+        for _ in range(self.rounds):
+            for command, result in zip(commands, results):
+                before, begun = os.times(), time.monotonic()
+                with open("/dev/null", "wb") as nowhere:
+                    subprocess.run(command, stdout=nowhere, check=True)
+                seconds, after = time.monotonic() - begun, os.times()
+                cpu = after.children_user + after.children_system - before.children_user - before.children_system
+                result.append((self.mebibytes / seconds, cpu / self.mebibytes * 1024))
+        self.table.compare(f"sealing {self.mebibytes} MiB", "MiB/s", *results, ">= 1.0x", "s/GiB", "the peer is age")
+
+    def login(self):
+        """Whole sessions of OpenSSH's client, four at a time."""
+        each = 5 if self.quick else 15
+
+        def log_in_often(side):
+            for _ in range(each):
+                side.run(["pwd"])
+
+        results = ([], [])
+        for _ in range(self.rounds):
+            for side, result in zip((self.ours, self.theirs), results):
+                cpu, begun = side.cpu(), time.monotonic()
+                threads = [threading.Thread(target=log_in_often, args=(side,)) for _ in range(4)]
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join()
+                seconds = time.monotonic() - begun
+                result.append((4 * each / seconds, (side.cpu() - cpu) / (4 * each) * 1000))
+        self.table.compare("log-ins, four at a time", "a second", *results, ">= 2x", "ms each",
+                           "the client's own work is most of it: compare CPU")
+
+    def start(self):
+        """The hub stopped, its ledger filled, and started again: last, as it is another hub afterwards."""
+        size, hub = 40_000 if self.quick else 200_000, self.ours.hub
+        hub.stop()
+        subprocess.run([BIN / "ledger_fill", hub.path("ledger"), hub.path("ledger_keys"), hub.settings["origin"],
+                        str(size), hub.sender, hub.receiver, hub.route["id"]], check=True)
+        begun = time.monotonic()
+        hub.start_ledgerd()
+        middle = time.monotonic()
+        hub.start_chanceryd()
+        end = time.monotonic()
+        self.table.add(f"start with {size} entries", f"{end - begun:.2f} s", "", "", "<= 5 s for 10^6", "",
+                       f"ledger service {middle - begun:.2f} s, replay {end - middle:.2f} s; "
+                       f"chanceryd has {self.ours.memory('VmRSS'):.0f} MiB")
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Measures a hub beside its peers; see scripts/bench.")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", default=",".join(PARTS))
+    arguments = parser.parse_args()
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
+        bench = Bench(pathlib.Path(temporary), arguments.quick)
+        try:
+            for part in PARTS:
+                if part in arguments.only.split(","):
+                    getattr(bench, part)()
+        finally:
+            bench.stop()
+            bench.memory.cleanup()
+    bench.table.print()
+    print(f"\n{bench.rounds} alternating rounds on {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} at the end, "
+          f"{time.monotonic() - begun:.0f} s in all; loopback, {CIPHER.split('@')[0]}, everything on one file system")
+
+
+if __name__ == "__main__":
+    main()
