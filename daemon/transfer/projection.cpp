@@ -34,8 +34,8 @@ std::string name_of(const entry::Event& event, const std::string& transfer) {
 
 void Projection::apply(std::uint64_t seq, Micros time, const entry::Event& event) {
   const std::unique_lock lock(mutex_);
-  if (seq < applied_) return;
-  applied_ = seq + 1;
+  if (applied_.contains(seq)) return;
+  applied_.add(seq, seq + 1);
   if (event.name == "file.accepted") return apply_outcome(seq, time, event, Outcome::accepted);
   if (event.name == "file.refused") return apply_outcome(seq, time, event, Outcome::refused);
   if (event.name == "file.abandoned") return apply_outcome(seq, time, event, Outcome::abandoned);
@@ -113,7 +113,11 @@ void Projection::apply_step(std::uint64_t seq, Micros time, const entry::Event& 
       event.name == "delivery.expired") {
     if (event.name == "delivery.acknowledged") delivery.acknowledged = time;
     const auto folder = waiting_.find({delivery.agency, delivery.route});
-    if (folder != waiting_.end()) folder->second.erase(delivery.shown_name);
+    // Its name may be a later delivery's by now: two sessions can acknowledge the same one.
+    if (folder != waiting_.end()) {
+      const auto shown = folder->second.find(delivery.shown_name);
+      if (shown != folder->second.end() && shown->second == delivery.object) folder->second.erase(shown);
+    }
   }
   if (const auto transfer = transfers_.find(delivery.transfer); transfer != transfers_.end()) {
     transfer->second.steps.push_back(
@@ -129,7 +133,7 @@ void Projection::index(std::string_view agency, Micros time, const std::string& 
 
 std::uint64_t Projection::applied() const {
   const std::shared_lock lock(mutex_);
-  return applied_;
+  return applied_.first_missing();
 }
 
 std::vector<Transfer> Projection::sent(std::string_view agency, std::string_view route, Micros since) const {

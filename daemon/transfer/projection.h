@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "daemon/transfer/byte_set.h"
 #include "ledger/entry/entry.h"
 
 // What the ledger's entries amount to: which transfers there were and which deliveries are waiting. It is
@@ -72,10 +73,12 @@ struct Activation {
 // Thread-safe.
 class Projection {
  public:
-  // Applies the entries in the ledger's order; those below applied() are passed over. Events that concern no
-  // transfer change nothing else.
+  // Applies an entry; one that was applied before is passed over. A batch's entries come in the ledger's
+  // order, but a batch whose outcome was unknown comes after later ones. Events that concern no transfer
+  // change nothing else.
   void apply(std::uint64_t seq, Micros time, const entry::Event& event);
 
+  // How many entries were applied from the ledger's first on, without a gap.
   std::uint64_t applied() const;
 
   // Files this agency put on this route since `since`, the latest of each name.
@@ -111,7 +114,7 @@ class Projection {
   void index(std::string_view agency, Micros time, const std::string& transfer);
 
   mutable std::shared_mutex mutex_;
-  std::uint64_t applied_ = 0;
+  ByteSet applied_;
   std::unordered_map<std::string, Transfer> transfers_;
   std::unordered_map<std::string, Delivery> deliveries_;                 // by object
   std::map<Key, std::map<std::string, std::string, std::less<>>> sent_;  // agency, route -> name -> transfer

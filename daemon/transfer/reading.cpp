@@ -8,6 +8,7 @@ namespace chancery::transfer {
 namespace {
 
 constexpr entry::Micros kMinute = 60'000'000;
+constexpr std::size_t kMostIntervals = 4096;  // of one account and object; a client has one, or a few
 constexpr entry::Micros kKeptAfterAcknowledging = 7LL * 24 * 60 * kMinute;
 
 entry::Event delivery_event(const std::string& name, const Caller& caller, const Delivery& delivery) {
@@ -26,22 +27,6 @@ Problem not_recorded() {
 }
 
 }  // namespace
-
-void ByteSet::add(std::uint64_t from, std::uint64_t to) {
-  if (from >= to) return;
-  auto next = intervals_.upper_bound(from);
-  if (next != intervals_.begin() && std::prev(next)->second >= from) --next;
-  while (next != intervals_.end() && next->first <= to) {
-    from = std::min(from, next->first);
-    to = std::max(to, next->second);
-    next = intervals_.erase(next);
-  }
-  intervals_[from] = to;
-}
-
-bool ByteSet::covers(std::uint64_t size) const {
-  return intervals_.size() == 1 && intervals_.begin()->first == 0 && intervals_.begin()->second >= size;
-}
 
 Reading::Reading(Counter& counter, Post post, Caller caller, Delivery delivery, object::Object object)
     : counter_(counter),
@@ -105,6 +90,7 @@ void Counter::sent(const Caller& caller, const Delivery& delivery, std::uint64_t
     const std::lock_guard lock(mutex_);
     const auto [place, first] = sent_.try_emplace(key);
     place->second.add(from, to);
+    if (place->second.intervals() > kMostIntervals) place->second = ByteSet();  // read a byte here and there
     if (!place->second.covers(delivery.sealed_size)) return;
     sent_.erase(place);
     if (!whole_.insert(delivery.object).second) return;
@@ -128,9 +114,18 @@ void Counter::acknowledge(const Caller& caller, const Delivery& delivery, const 
   if (!recorder_.available())
     return done(Problem{Problem::Kind::failed,
                         "The hub cannot record the acknowledgement at the moment. Please try again later."});
+  {
+    const std::lock_guard lock(mutex_);
+    if (!acknowledging_.insert(delivery.object).second)
+      return done(Problem{Problem::Kind::failed, "This delivery is being removed already."});
+  }
   recorder_.record({delivery_event("delivery.acknowledged", caller, delivery)},
-                   [done](const service::Appended& appended) {
+                   [this, object = delivery.object, done](const service::Appended& appended) {
                      if (appended.outcome == service::Outcome::durable) return done(std::nullopt);
+                     {
+                       const std::lock_guard lock(mutex_);
+                       acknowledging_.erase(object);
+                     }
                      done(Problem{Problem::Kind::failed,
                                   "The hub could not record the acknowledgement. Please try again later."});
                    },

@@ -13,22 +13,13 @@
 #include <vector>
 
 #include "daemon/object/object_store.h"
+#include "daemon/transfer/byte_set.h"
 #include "daemon/transfer/caller.h"
 #include "daemon/transfer/projection.h"
 #include "daemon/transfer/recorder.h"
 #include "daemon/transfer/upload.h"
 
 namespace chancery::transfer {
-
-// A set of bytes, as half-open intervals that never touch.
-class ByteSet {
- public:
-  void add(std::uint64_t from, std::uint64_t to);
-  bool covers(std::uint64_t size) const;
-
- private:
-  std::map<std::uint64_t, std::uint64_t> intervals_;
-};
 
 // A delivery that is open for reading: delivery.opened is in the ledger.
 class Reading {
@@ -83,6 +74,7 @@ class Counter {
   std::map<Key, entry::Micros> opened_;  // delivery.opened of the last minute
   std::map<Key, ByteSet> sent_;          // gone once every byte was sent
   std::set<std::string> whole_;          // objects of which one account has been sent every byte
+  std::set<std::string> acknowledging_;  // objects that were acknowledged since the start, or are just being
 };
 
 }  // namespace chancery::transfer
