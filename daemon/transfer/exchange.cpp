@@ -28,6 +28,8 @@ constexpr entry::Micros kHour = 3'600'000'000;
 constexpr std::chrono::seconds kTick{1};
 constexpr std::chrono::seconds kActivationDeadline{60};
 constexpr std::chrono::seconds kLastAnswers{10};
+constexpr std::size_t kMostUploads = 256;     // of one account, under way or waiting for their rename
+constexpr std::size_t kMostNameBytes = 1000;  // of a refused name in the ledger; 200 can be accepted
 
 using Uploads = std::multimap<std::tuple<std::string, std::string, std::string>, std::shared_ptr<Upload>>;
 
@@ -92,6 +94,8 @@ struct Exchange::State {
   void forget(const std::shared_ptr<Upload>& upload);
   std::shared_ptr<Upload> find_closed(const Caller& caller, const std::string& route,
                                       const std::string& name);
+  std::optional<Problem> keep_closed(const std::shared_ptr<Upload>& upload);
+  bool full(const Caller& caller) const;
   void refuse(const Caller& caller, const std::string& route, const std::string& name,
               const std::string& code, const Problem& problem, const Done& done);
 
@@ -212,6 +216,41 @@ std::shared_ptr<Upload> Exchange::State::find_closed(const Caller& caller, const
   return nullptr;
 }
 
+// Whether an account has as many uploads as it may.
+bool Exchange::State::full(const Caller& caller) const {
+  std::size_t count = 0;
+  const std::lock_guard lock(mutex);
+  for (auto i = uploads.lower_bound({caller.agency, {}, {}}); i != uploads.end(); ++i) {
+    if (std::get<0>(i->first) != caller.agency) break;
+    count += i->second->caller().user == caller.user ? 1U : 0U;
+  }
+  return count >= kMostUploads;
+}
+
+// Of two uploads of one account under one temporary name, that which is closed last is the one to be renamed.
+std::optional<Problem> Exchange::State::keep_closed(const std::shared_ptr<Upload>& upload) {
+  std::vector<std::shared_ptr<Upload>> replaced;
+  bool kept = false;
+  {
+    const std::lock_guard lock(mutex);
+    const auto [from, to] = uploads.equal_range(key_of(*upload));
+    for (auto i = from; i != to; ++i) kept = kept || i->second == upload;
+    for (auto i = from; kept && i != to;) {
+      const bool other = i->second != upload && i->second->caller().user == upload->caller().user;
+      if (other && i->second->closed()) {
+        replaced.push_back(i->second);
+        i = uploads.erase(i);
+      } else {
+        ++i;
+      }
+    }
+  }
+  for (const auto& old : replaced)
+    old->abandon("replaced", "A file of the same temporary name was uploaded again.");
+  if (kept) return std::nullopt;
+  return Problem{Problem::Kind::failed, "A file of the same temporary name was uploaded again."};
+}
+
 void Exchange::State::refuse(const Caller& caller, const std::string& route, const std::string& name,
                              const std::string& code, const Problem& problem, const Done& done) {
   std::shared_ptr<const route::Policy> now;
@@ -226,7 +265,7 @@ void Exchange::State::refuse(const Caller& caller, const std::string& route, con
   if (now && now->routes.contains(route)) ended.route = route;
   if (now) ended.policy = now->hash;
   ended.code = code;
-  ended.name = name;
+  ended.name = name.substr(0, kMostNameBytes);
   ended.reason = problem.sentence;
   recorder.record_ended(std::move(ended));
   if (done) done(problem);
@@ -276,6 +315,13 @@ std::variant<std::shared_ptr<Upload>, Problem> Exchange::begin(const Caller& cal
     state_->refuse(caller, route, name, "ledger-unavailable", problem, {});
     return problem;
   }
+  if (state_->full(caller)) {
+    const Problem problem{
+        Problem::Kind::failed,
+        "Too many files of this account are not finished. Finish, rename or remove some first."};
+    state_->refuse(caller, route, name, "too-many-files", problem, {});
+    return problem;
+  }
   auto upload = std::make_shared<Upload>(Desk{state_->objects, state_->recorder, state_->clock},
                                          state_->strand(), caller, policy, route, name, temporary);
   if (const auto old = temporary ? state_->find_closed(caller, route, name) : nullptr) {
@@ -290,7 +336,10 @@ std::variant<std::shared_ptr<Upload>, Problem> Exchange::begin(const Caller& cal
 void Exchange::close(const std::shared_ptr<Upload>& upload, Done done) {
   if (upload->temporary()) {
     upload->close([this, upload, done = std::move(done)](std::optional<Problem> problem) {
-      if (problem) state_->forget(upload);
+      if (problem)
+        state_->forget(upload);
+      else
+        problem = state_->keep_closed(upload);
       done(std::move(problem));
     });
     return;
@@ -317,6 +366,8 @@ void Exchange::rename(const Caller& caller, const std::string& route, const std:
                              "This file was already delivered and cannot be renamed. Upload it "
                              "again under the other name."},
                             done);
+    if (find_in_progress(caller, route, from))
+      return done(Problem{Problem::Kind::failed, "This file is still open. Close it first, then rename it."});
     return done(Problem{Problem::Kind::not_found, "There is no file of that name here."});
   }
   if (is_temporary(to))
@@ -343,23 +394,30 @@ void Exchange::remove_sent(const Caller& caller, const std::string& route, const
     return state_->refuse(
         caller, route, name, "already-delivered",
         {Problem::Kind::denied, "This file was already delivered. Ask the hub to recall it."}, done);
+  if (find_in_progress(caller, route, name))
+    return done(Problem{Problem::Kind::failed, "This file is still open. Close it first, then remove it."});
   done(Problem{Problem::Kind::not_found, "There is no file of that name here."});
 }
 
 std::vector<InProgress> Exchange::in_progress(const Caller& caller, const std::string& route) const {
   std::vector<InProgress> result;
   const std::lock_guard lock(state_->mutex);
-  for (const auto& [key, upload] : state_->uploads)
-    if (std::get<0>(key) == caller.agency && std::get<1>(key) == route &&
-        upload->caller().user == caller.user)
+  for (auto i = state_->uploads.lower_bound({caller.agency, route, {}}); i != state_->uploads.end(); ++i) {
+    const auto& [key, upload] = *i;
+    if (std::get<0>(key) != caller.agency || std::get<1>(key) != route) break;
+    if (upload->caller().user == caller.user)
       result.push_back({upload->name(), upload->contiguous(), upload->begun()});
+  }
   return result;
 }
 
 std::optional<InProgress> Exchange::find_in_progress(const Caller& caller, const std::string& route,
                                                      const std::string& name) const {
-  for (InProgress& one : in_progress(caller, route))
-    if (one.name == name) return std::move(one);
+  const std::lock_guard lock(state_->mutex);
+  const auto [from, to] = state_->uploads.equal_range({caller.agency, route, name});
+  for (auto i = from; i != to; ++i)
+    if (i->second->caller().user == caller.user)
+      return InProgress{name, i->second->contiguous(), i->second->begun()};
   return std::nullopt;
 }
 
