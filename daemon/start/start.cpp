@@ -121,6 +121,19 @@ void reload(const std::filesystem::path& directory, const config::Config& runnin
   ::sd_notify(0, "READY=1");
 }
 
+// The end of the hub, however it comes: what is under way is given up, and what the ledger was asked is
+// completed while the exchange is still there to hear it.
+struct Ending {
+  transfer::Exchange& exchange;
+  std::unique_ptr<service::Client>& client;
+
+  ~Ending() {
+    exchange.stop();
+    client.reset();
+    log("stopped");
+  }
+};
+
 }  // namespace
 
 int check(const std::filesystem::path& directory) {
@@ -146,12 +159,12 @@ int serve(const std::filesystem::path& directory) {
   transfer::Exchange exchange({settings.objects, settings.policies, settings.temporary_suffixes,
                                std::max(kLeastWorkers, 2 * std::thread::hardware_concurrency())},
                               ledger_of(*client), past_of(*client, head), now, log);
-  exchange.activate(config->policy);
-
   tree::Hub hub{exchange,
                 {settings.name, settings.origin, key.fingerprint(),
                  [&](entry::Micros time) { return route::civil_time(settings.timezone, time / 1'000'000); }},
                 {}};
+  const Ending ending{exchange, client};
+  exchange.activate(config->policy);
   {
     net::Server server({settings.listen_address, settings.listen_port, settings.io_threads, settings.limits},
                        key, hooks_of(hub));
@@ -164,9 +177,6 @@ int serve(const std::filesystem::path& directory) {
     ::sd_notify(0, "STOPPING=1");
     server.stop();
   }
-  exchange.stop();
-  client.reset();  // completes what is outstanding while the exchange is still there to hear it
-  log("stopped");
   return kStopped;
 }
 
