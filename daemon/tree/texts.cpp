@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <sstream>
+#include <utility>
 
+#include "policies/route/code_point.h"
 #include "policies/route/decide.h"
 
 namespace chancery::tree {
@@ -81,13 +84,32 @@ void list_routes(std::ostringstream& out, const std::vector<const route::Route*>
   if (routes.empty()) out << "  none\n";
 }
 
+// What a terminal obeys instead of showing it: bytes that are not UTF-8, controls (also those above 7F),
+// zero-width characters and those that change the direction of writing, line separators.
+constexpr std::array<std::pair<std::int32_t, std::int32_t>, 8> kUnseen = {{{INT32_MIN, 0x1F},
+                                                                           {0x7F, 0x9F},
+                                                                           {0xAD, 0xAD},
+                                                                           {0x061C, 0x061C},
+                                                                           {0x200B, 0x200F},
+                                                                           {0x2028, 0x202E},
+                                                                           {0x2060, 0x206F},
+                                                                           {0xFEFF, 0xFEFF}}};
+
+bool is_unseen(std::int32_t code) {
+  return std::any_of(kUnseen.begin(), kUnseen.end(),
+                     [&](const auto& range) { return code >= range.first && code <= range.second; });
+}
+
 }  // namespace
 
 std::string printable(std::string_view text) {
   std::string result;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    result += byte < 0x20 || byte == 0x7f ? '?' : c;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t from = at;
+    if (is_unseen(route::next_code_point(text, at)))
+      result += '?';
+    else
+      result += text.substr(from, at - from);
   }
   return result;
 }

@@ -185,6 +185,15 @@ std::vector<sftp::NamedFile> Tree::list(const View& view, const Place& place) co
   return files;
 }
 
+// Handles that were never given out, because what was asked of a worker failed.
+void Tree::forget_failed() {
+  std::erase_if(handles_, [](const auto& one) {
+    const Reading* reading = std::get_if<Reading>(&one.second);
+    const Directory* directory = std::get_if<Directory>(&one.second);
+    return (reading != nullptr && (*reading)->failed) || (directory != nullptr && (*directory)->failed);
+  });
+}
+
 void Tree::ended(const std::vector<sftp::HandleId>&) {
   for (const auto& [id, handle] : handles_)
     if (const Upload* upload = std::get_if<Upload>(&handle)) hub_.exchange.drop(*upload);

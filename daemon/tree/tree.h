@@ -62,10 +62,13 @@ class Tree {
   struct Text {
     std::string bytes;
   };
-  struct Directory {
+  // A folder's names: a worker makes the list before the client is answered.
+  struct Listing {
     std::vector<sftp::NamedFile> files;
+    std::atomic<bool> failed{false};
     bool read = false;
   };
+  using Directory = std::shared_ptr<Listing>;
   using Upload = std::shared_ptr<transfer::Upload>;
   // A delivery being opened: a worker sets one of the two before the client is answered.
   struct Opening {
@@ -92,6 +95,7 @@ class Tree {
   sftp::Attributes sent_attributes(const std::string& route, const std::string& name, std::uint64_t size,
                                    entry::Micros time) const;
 
+  void forget_failed();
   sftp::Reply refuse(const Place& place, const std::string& code, const std::string& sentence);
 
   Hub& hub_;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "daemon/sftp/engine.h"
@@ -7,6 +8,8 @@
 namespace chancery::tree {
 
 namespace {
+
+constexpr std::ptrdiff_t kMostFolders = 8;  // open at once in a session: their lists are in memory
 
 using sftp::Status;
 using sftp::StatusReply;
@@ -78,10 +81,7 @@ struct Tree::Visitor {
     if (!delivery) return answer(not_found());
     if (view.policy->routes.at(place.folder).state == route::State::suspended)
       return answer(tree.refuse(place, "suspended", "This route is suspended, and its deliveries are held."));
-    std::erase_if(tree.handles_, [](const auto& one) {
-      const Reading* reading = std::get_if<Reading>(&one.second);
-      return reading != nullptr && (*reading)->failed;
-    });
+    tree.forget_failed();
     auto opening = std::make_shared<Opening>();
     tree.handles_.insert_or_assign(new_handle(), opening);
     tree.hub_.exchange.open_delivery(tree.caller_, *delivery, [opening, answer = answer](auto result) {
@@ -181,15 +181,34 @@ struct Tree::Visitor {
   void operator()(const sftp::OpenDirectory& open) const {
     const Place place = locate(open.path);
     if (!tree.folder_exists(view, place)) return answer(not_found());
-    open_with(Directory{tree.list(view, place)}, true);
+    tree.forget_failed();
+    const auto open_folders = std::count_if(tree.handles_.begin(), tree.handles_.end(), [](const auto& one) {
+      return std::holds_alternative<Directory>(one.second);
+    });
+    if (open_folders >= kMostFolders) return answer(failure("Too many folders are open: close one first."));
+    auto listing = std::make_shared<Listing>();
+    tree.handles_.insert_or_assign(new_handle(), listing);
+    // A worker makes the list, which may be of 100,000 receipts, by a tree of its own: this one may end
+    // before.
+    tree.hub_.exchange.post(
+        [&hub = tree.hub_, caller = tree.caller_, view = view, place, listing, answer = answer] {
+          try {
+            listing->files = Tree(hub, caller).list(view, place);
+          } catch (const std::exception&) {
+            listing->failed = true;
+            return answer(failure("The hub could not list this folder. Please try again later."));
+          }
+          answer(sftp::OpenedReply{true});
+        });
   }
 
   void operator()(const sftp::ReadDirectory& read) const {
     Handle* const open = handle(read.handle);
-    Directory* directory = open == nullptr ? nullptr : std::get_if<Directory>(open);
+    const Directory* directory = open == nullptr ? nullptr : std::get_if<Directory>(open);
     if (directory == nullptr) return answer(failure("This handle is not a folder's."));
-    if (std::exchange(directory->read, true)) return answer(StatusReply{Status::eof, "End of the folder."});
-    answer(sftp::NamesReply{std::move(directory->files)});
+    Listing& listing = **directory;
+    if (std::exchange(listing.read, true)) return answer(StatusReply{Status::eof, "End of the folder."});
+    answer(sftp::NamesReply{std::move(listing.files)});
   }
 
   void operator()(const sftp::Remove& remove) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
@@ -39,7 +40,8 @@ class FakeLedger {
     appended.outcome = next;
     appended.reason = "as the test wishes";
     appended.try_again = try_again;
-    if (next == service::Outcome::refused || (next == service::Outcome::unknown && !store_unknown))
+    if (appended.outcome == service::Outcome::refused ||
+        (appended.outcome == service::Outcome::unknown && !store_unknown))
       return appended;
     for (entry::Event& event : batch) {
       const auto hex = entry::to_hex(event.id);
@@ -73,10 +75,10 @@ class FakeLedger {
     return std::nullopt;
   }
 
-  service::Outcome next = service::Outcome::durable;
-  bool try_again = false;      // what a refusal says of itself
-  bool store_unknown = false;  // an unknown outcome is in the ledger all the same
-  entry::Micros now = 1'790'000'000'000'000;
+  std::atomic<service::Outcome> next = service::Outcome::durable;
+  std::atomic<bool> try_again = false;      // what a refusal says of itself
+  std::atomic<bool> store_unknown = false;  // an unknown outcome is in the ledger all the same
+  std::atomic<entry::Micros> now = 1'790'000'000'000'000;
   std::vector<Stored> stored;
 
  private:
@@ -123,7 +125,7 @@ class Stage {
     exchange.reset();
     exchange = std::make_unique<Exchange>(
         Settings{directory / "objects", directory / "policies", {".part"}, 2}, ledger.ledger(), ledger.past(),
-        [this] { return ledger.now; }, [this](const std::string& sentence) { log += sentence + "\n"; });
+        [this] { return ledger.now.load(); }, [](const std::string&) {});
     exchange->activate(policy);
   }
 
@@ -184,7 +186,6 @@ class Stage {
   FakeLedger ledger;
   seal::Identity beta, gamma;
   std::shared_ptr<route::Policy> policy;
-  std::string log;
   Caller sender{"alpha-upload", "alpha", "SHA256:a", "127.0.0.1"};
   Caller receiver{"beta-collect", "beta", "SHA256:b", "127.0.0.2"};
   std::unique_ptr<Exchange> exchange;

@@ -1,0 +1,427 @@
+#include "daemon/tree/tree.h"
+
+#include <chrono>
+#include <future>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "daemon/tree/listing.h"
+#include "ledger/entry/event_table.h"
+#include "tests/unit/daemon/transfer/stage.h"
+
+// What an account that has logged in can do to the tree, on purpose or by an odd client.
+namespace chancery::tree {
+namespace {
+
+using transfer::Caller;
+using transfer::Stage;
+
+constexpr sftp::HandleId kNoHandle = 999'999;
+
+class TreeTest : public testing::Test {
+ protected:
+  TreeTest() {
+    add_account("alpha", "alpha-upload", "SHA256:a", agreement::AccountRole::agency);
+    add_account("alpha", "alpha-second", "SHA256:c", agreement::AccountRole::agency);
+    add_account("alpha", "alpha-audit", "SHA256:d", agreement::AccountRole::auditor);
+    add_account("beta", "beta-collect", "SHA256:b", agreement::AccountRole::agency);
+  }
+  ~TreeTest() override { stage.exchange->stop(); }
+
+  void add_account(const std::string& agency, const std::string& user, const std::string& key,
+                   agreement::AccountRole role) {
+    agreement::Account account;
+    account.user = user;
+    account.role = role;
+    account.keys.push_back({"ssh-ed25519", "AAAA", key});
+    stage.policy->agencies[agency].accounts.push_back(account);
+  }
+
+  // A session: its tree, and the numbers of its requests.
+  struct Session {
+    Session(Hub& of, Caller who) : tree(of, std::move(who)) {}
+
+    // Asks, and waits for the answer; a second answer fails the test.
+    sftp::Reply ask(sftp::Operation operation) {
+      struct Heard {
+        std::promise<sftp::Reply> promise;
+        std::atomic<int> answers = 0;
+      };
+      auto heard = std::make_shared<Heard>();
+      auto answer = heard->promise.get_future();
+      tree.serve({++last, std::move(operation)}, [heard](sftp::Reply reply) {
+        if (++heard->answers == 1)
+          heard->promise.set_value(std::move(reply));
+        else
+          ADD_FAILURE() << "answered twice";
+      });
+      if (answer.wait_for(std::chrono::seconds(60)) != std::future_status::ready) {
+        ADD_FAILURE() << "never answered";
+        return sftp::StatusReply{sftp::Status::no_connection, ""};
+      }
+      return answer.get();
+    }
+    sftp::Status status(sftp::Operation operation) {
+      const sftp::Reply reply = ask(std::move(operation));
+      const auto* answered = std::get_if<sftp::StatusReply>(&reply);
+      said = answered == nullptr ? "" : answered->message;
+      return answered == nullptr ? sftp::Status::ok : answered->status;
+    }
+    // The new handle, or kNoHandle.
+    sftp::HandleId open(const std::string& path, std::uint32_t flags) {
+      return status(sftp::Open{path, flags, {}}) == sftp::Status::ok ? last : kNoHandle;
+    }
+    sftp::HandleId create(const std::string& path) {
+      return open(path, sftp::kWrite | sftp::kCreate | sftp::kTruncate);
+    }
+    sftp::Status write(sftp::HandleId handle, std::uint64_t offset, const std::string& bytes) {
+      return status(sftp::Write{handle, offset, {bytes.begin(), bytes.end()}});
+    }
+    sftp::Status put(const std::string& path, const std::string& bytes) {
+      const auto handle = create(path);
+      if (handle == kNoHandle) return sftp::Status::failure;
+      if (!bytes.empty() && write(handle, 0, bytes) != sftp::Status::ok) return sftp::Status::failure;
+      return status(sftp::Close{handle});
+    }
+    sftp::Status rename(const std::string& from, const std::string& to) {
+      return status(sftp::Rename{from, to});
+    }
+    std::string read_all(const std::string& path) {
+      const auto handle = open(path, sftp::kRead);
+      std::string bytes;
+      for (;;) {
+        const sftp::Reply reply = ask(sftp::Read{handle, bytes.size(), 32768});
+        const auto* data = std::get_if<sftp::DataReply>(&reply);
+        if (data == nullptr) break;
+        bytes.append(data->data.begin(), data->data.end());
+      }
+      EXPECT_EQ(status(sftp::Close{handle}), sftp::Status::ok);
+      return bytes;
+    }
+    std::vector<std::string> list(const std::string& path) {
+      std::vector<std::string> names;
+      if (status(sftp::OpenDirectory{path}) != sftp::Status::ok) return {"(not listed)"};
+      const auto handle = last;
+      for (;;) {
+        const sftp::Reply reply = ask(sftp::ReadDirectory{handle});
+        const auto* some = std::get_if<sftp::NamesReply>(&reply);
+        if (some == nullptr) break;
+        for (const auto& file : some->files)
+          if (file.name != "." && file.name != "..") names.push_back(file.name);
+      }
+      EXPECT_EQ(status(sftp::Close{handle}), sftp::Status::ok);
+      return names;
+    }
+
+    Tree tree;
+    std::uint64_t last = 0;
+    std::string said;  // the sentence of the last status
+  };
+
+  std::string month() const { return entry::format_time(stage.ledger.now).substr(0, 7); }
+  std::size_t waiting() const { return stage.exchange->projection().waiting("beta", "flow").size(); }
+
+  Stage stage;
+  Hub hub{*stage.exchange,
+          {"A hub", "hub.example.org/ledger", "SHA256:host",
+           [](entry::Micros time) { return entry::format_time(time); }},
+          {}};
+  Session sender{hub, stage.sender}, receiver{hub, stage.receiver};
+};
+
+TEST_F(TreeTest, EveryOperationIsAnsweredOnceWhoeverAsks) {
+  ASSERT_EQ(sender.put("/send/flow/oct.csv", "rows"), sftp::Status::ok);
+  ASSERT_EQ(sender.put("/send/flow/nov.csv.part", "rows"), sftp::Status::ok);
+  const std::vector<Caller> callers = {
+      stage.sender,
+      stage.receiver,
+      {"alpha-audit", "alpha", "SHA256:d", "127.0.0.1"},
+      {"alpha-upload", "alpha", "SHA256:withdrawn", "127.0.0.1"},
+      {"gone", "alpha", "SHA256:a", "127.0.0.1"},
+  };
+  const std::vector<std::string> paths = {
+      "/",
+      "",
+      "/README.txt",
+      "/send",
+      "/send/flow",
+      "/send/flow/oct.csv",
+      "/send/flow/new.csv",
+      "/send/flow/nov.csv.part",
+      "/send/nosuch/x.csv",
+      "/send/flow/\x1b[2J\n.csv",
+      "/collect",
+      "/collect/flow",
+      "/collect/flow/oct.csv.age",
+      "/receipts",
+      "/receipts/" + month(),
+      "/receipts/" + month() + "/x." + std::string(32, '0') + ".txt",
+      "/receipts/2026-99/.txt",
+      "/etc/passwd",
+      "/send/flow/../../../../etc/shadow",
+      std::string(200'000, 'a'),
+      "/send/flow/" + std::string(200'000, 'b'),
+  };
+  for (const Caller& caller : callers) {
+    Session session(hub, caller);
+    std::vector<sftp::HandleId> handles = {0, kNoHandle};
+    for (const std::string& path : paths) {
+      for (const std::uint32_t flags : {0U, 1U, 2U, 3U, 4U, 26U, 42U, 63U})
+        if (const auto handle = session.open(path, flags); handle != kNoHandle) handles.push_back(handle);
+      if (session.status(sftp::OpenDirectory{path}) == sftp::Status::ok) handles.push_back(session.last);
+      sftp::Attributes some;
+      some.size = 3;
+      some.times = sftp::Attributes::Times{1, UINT32_MAX};
+      session.ask(sftp::Stat{path, false});
+      session.ask(sftp::SetStat{path, some});
+      session.ask(sftp::SetStat{path, {}});
+      session.ask(sftp::MakeDirectory{path});
+      session.ask(sftp::RemoveDirectory{path});
+      session.ask(sftp::RealPath{path});
+      session.ask(sftp::ReadLink{path});
+      session.ask(sftp::MakeLink{path, "/etc/passwd"});
+      session.ask(sftp::StatFileSystem{path});
+      for (const std::string& to : paths) session.ask(sftp::Rename{path, to, true});
+    }
+    for (const auto handle : handles) {
+      sftp::Attributes some;
+      some.size = UINT64_MAX;
+      session.ask(sftp::HandleStat{handle});
+      session.ask(sftp::HandleSetStat{handle, some});
+      session.ask(sftp::Read{handle, UINT64_MAX / 2, UINT32_MAX});
+      session.ask(sftp::Read{handle, 0, 100});
+      session.ask(sftp::Write{handle, UINT64_MAX / 2, {1, 2, 3}});
+      session.ask(sftp::Write{handle, 0, {}});
+      session.ask(sftp::ReadDirectory{handle});
+      session.ask(sftp::ReadDirectory{handle});
+      session.ask(sftp::Sync{handle});
+    }
+    for (const std::string& path : paths) session.ask(sftp::Remove{path});
+    for (const auto handle : handles) session.ask(sftp::Close{handle});
+    for (const auto handle : handles) session.ask(sftp::Close{handle});
+    session.tree.ended({});
+  }
+  stage.exchange->stop();
+  for (const auto& stored : stage.ledger.stored)
+    EXPECT_FALSE(entry::check_event(stored.event)) << *entry::check_event(stored.event);
+}
+
+TEST_F(TreeTest, AnAuditorAndAWithdrawnAccountSeeAndDoNothing) {
+  ASSERT_EQ(sender.put("/send/flow/oct.csv", "rows"), sftp::Status::ok);
+  Session auditor(hub, {"alpha-audit", "alpha", "SHA256:d", "127.0.0.1"});
+  EXPECT_EQ(auditor.list("/"), std::vector<std::string>{"README.txt"});
+  EXPECT_EQ(auditor.list("/send/flow"), std::vector<std::string>{"(not listed)"});
+  EXPECT_EQ(auditor.create("/send/flow/x.csv"), kNoHandle);
+  EXPECT_EQ(auditor.status(sftp::Remove{"/send/flow/oct.csv"}), sftp::Status::no_such_file);
+  Session withdrawn(hub, {"alpha-upload", "alpha", "SHA256:withdrawn", "127.0.0.1"});
+  EXPECT_EQ(withdrawn.status(sftp::RealPath{"."}), sftp::Status::permission_denied);
+  EXPECT_NE(withdrawn.said.find("withdrawn"), std::string::npos);
+  EXPECT_EQ(waiting(), 1U);
+}
+
+TEST_F(TreeTest, AFileThatIsOpenCanBeNeitherRenamedNorRemoved) {
+  const auto handle = sender.create("/send/flow/oct.csv.part");
+  ASSERT_EQ(sender.write(handle, 0, "rows"), sftp::Status::ok);
+  EXPECT_EQ(sender.rename("/send/flow/oct.csv.part", "/send/flow/oct.csv"), sftp::Status::failure);
+  EXPECT_NE(sender.said.find("still open"), std::string::npos) << sender.said;
+  EXPECT_EQ(sender.status(sftp::Remove{"/send/flow/oct.csv.part"}), sftp::Status::failure);
+  ASSERT_EQ(sender.status(sftp::Close{handle}), sftp::Status::ok);
+  EXPECT_EQ(sender.rename("/send/flow/oct.csv.part", "/send/flow/oct.csv"), sftp::Status::ok);
+  EXPECT_EQ(waiting(), 1U);
+}
+
+TEST_F(TreeTest, ATemporaryNameOfTwoSessionsIsThatClosedLast) {
+  Session other(hub, stage.sender);
+  const auto first = sender.create("/send/flow/oct.csv.part");
+  const auto second = other.create("/send/flow/oct.csv.part");
+  ASSERT_EQ(sender.write(first, 0, "the first"), sftp::Status::ok);
+  ASSERT_EQ(other.write(second, 0, "the second"), sftp::Status::ok);
+  ASSERT_EQ(sender.status(sftp::Close{first}), sftp::Status::ok);
+  ASSERT_EQ(other.status(sftp::Close{second}), sftp::Status::ok);
+  ASSERT_EQ(sender.rename("/send/flow/oct.csv.part", "/send/flow/oct.csv"), sftp::Status::ok);
+  ASSERT_EQ(waiting(), 1U);
+  EXPECT_EQ(Stage::opened(receiver.read_all("/collect/flow/oct.csv.age"), stage.beta), "the second");
+  EXPECT_EQ(other.rename("/send/flow/oct.csv.part", "/send/flow/dec.csv"), sftp::Status::no_such_file);
+  EXPECT_EQ(stage.ledger.last("file.abandoned")->plain.at("code"), "replaced");
+}
+
+TEST_F(TreeTest, ATemporaryNameOfAnotherAccountIsItsOwn) {
+  Session other(hub, {"alpha-second", "alpha", "SHA256:c", "127.0.0.1"});
+  ASSERT_EQ(sender.put("/send/flow/oct.csv.part", "mine"), sftp::Status::ok);
+  ASSERT_EQ(other.put("/send/flow/oct.csv.part", "theirs"), sftp::Status::ok);
+  ASSERT_EQ(other.put("/send/flow/nov.csv.part", "theirs"), sftp::Status::ok);
+  EXPECT_EQ(sender.rename("/send/flow/nov.csv.part", "/send/flow/nov.csv"), sftp::Status::no_such_file);
+  EXPECT_EQ(sender.status(sftp::Remove{"/send/flow/nov.csv.part"}), sftp::Status::no_such_file);
+  EXPECT_NE(sender.rename("/send/flow/oct.csv.part", "/send/flow/nov.csv.part"), sftp::Status::ok);
+  ASSERT_EQ(sender.rename("/send/flow/oct.csv.part", "/send/flow/oct.csv"), sftp::Status::ok);
+  EXPECT_EQ(Stage::opened(receiver.read_all("/collect/flow/oct.csv.age"), stage.beta), "mine");
+}
+
+TEST_F(TreeTest, AHandleIsClosedOnce) {
+  const auto handle = sender.create("/send/flow/oct.csv");
+  EXPECT_EQ(sender.status(sftp::Close{handle}), sftp::Status::ok);
+  sender.ask(sftp::Close{handle});
+  EXPECT_EQ(sender.write(handle, 0, "late"), sftp::Status::failure);
+  EXPECT_EQ(stage.ledger.count("file.accepted"), 1U) << "a file without a byte is a file";
+}
+
+TEST_F(TreeTest, AnAccountHasABoundedNumberOfUnfinishedFiles) {
+  std::size_t taken = 0;
+  for (int i = 0; i < 300; ++i)
+    taken += sender.put("/send/flow/" + std::to_string(i) + ".part", "x") == sftp::Status::ok ? 1U : 0U;
+  EXPECT_EQ(taken, 256U);
+  EXPECT_NE(sender.said.find("Too many"), std::string::npos) << sender.said;
+  Session other(hub, {"alpha-second", "alpha", "SHA256:c", "127.0.0.1"});
+  EXPECT_EQ(other.put("/send/flow/oct.csv", "rows"), sftp::Status::ok) << "another account is not concerned";
+  EXPECT_EQ(sender.status(sftp::Remove{"/send/flow/7.part"}), sftp::Status::ok);
+  EXPECT_EQ(sender.put("/send/flow/oct.csv", "rows"), sftp::Status::ok);
+}
+
+TEST_F(TreeTest, TimesSetOnATemporaryNameGoWithItsRename) {
+  ASSERT_EQ(sender.put("/send/flow/oct.csv.part", "rows"), sftp::Status::ok);
+  sftp::Attributes old;
+  old.times = sftp::Attributes::Times{1'000'000'000, 1'000'000'000};
+  old.permissions = 0100600;
+  ASSERT_EQ(sender.status(sftp::SetStat{"/send/flow/oct.csv.part", old}), sftp::Status::ok);
+  ASSERT_EQ(sender.rename("/send/flow/oct.csv.part", "/send/flow/oct.csv"), sftp::Status::ok);
+  const sftp::Reply reply = sender.ask(sftp::Stat{"/send/flow/oct.csv"});
+  EXPECT_EQ(std::get<sftp::AttributesReply>(reply).attributes.times->modified, 1'000'000'000U);
+  sftp::Attributes shorter;
+  shorter.size = 1;
+  EXPECT_EQ(sender.status(sftp::SetStat{"/send/flow/oct.csv", shorter}), sftp::Status::failure);
+}
+
+TEST_F(TreeTest, ADeliveryRemovedWhileItIsReadStaysReadable) {
+  ASSERT_EQ(sender.put("/send/flow/oct.csv", "rows"), sftp::Status::ok);
+  const std::string sealed = receiver.read_all("/collect/flow/oct.csv.age");
+  Session other(hub, stage.receiver);
+  const auto handle = other.open("/collect/flow/oct.csv.age", sftp::kRead);
+  ASSERT_EQ(receiver.status(sftp::Remove{"/collect/flow/oct.csv.age"}), sftp::Status::ok);
+  const sftp::Reply reply = other.ask(sftp::Read{handle, 0, 1 << 20});
+  const auto& bytes = std::get<sftp::DataReply>(reply).data;
+  EXPECT_EQ(std::string(bytes.begin(), bytes.end()), sealed);
+  EXPECT_EQ(other.status(sftp::Remove{"/collect/flow/oct.csv.age"}), sftp::Status::no_such_file);
+}
+
+// Two sessions that both found a delivery before either had removed it.
+TEST_F(TreeTest, ADeliveryAcknowledgedTwiceHidesNoLaterOneOfItsName) {
+  ASSERT_EQ(sender.put("/send/flow/oct.csv", "one"), sftp::Status::ok);
+  const auto delivery = stage.exchange->projection().find_waiting("beta", "flow", "oct.csv.age").value();
+  receiver.read_all("/collect/flow/oct.csv.age");
+  const auto acknowledge = [&] {
+    return Stage::wait(
+        [&](const auto& done) { stage.exchange->acknowledge(stage.receiver, delivery, done); });
+  };
+  EXPECT_FALSE(acknowledge());
+  ASSERT_EQ(sender.put("/send/flow/oct.csv", "two"), sftp::Status::ok);
+  EXPECT_TRUE(acknowledge());
+  EXPECT_EQ(stage.ledger.count("delivery.acknowledged"), 1U);
+  EXPECT_EQ(receiver.list("/collect/flow"), std::vector<std::string>{"oct.csv.age"});
+  // A ledger that has the second one all the same, from before a restart.
+  auto again = *stage.ledger.last("delivery.acknowledged");
+  again.id = entry::random_id();
+  static_cast<void>(stage.ledger.append({again}));
+  stage.open();
+  EXPECT_EQ(waiting(), 1U);
+}
+
+TEST_F(TreeTest, ABatchKnownLateIsShownAlthoughLaterOnesCameBefore) {
+  stage.ledger.next = service::Outcome::unknown;
+  stage.ledger.store_unknown = true;
+  EXPECT_NE(sender.put("/send/flow/oct.csv", "rows"), sftp::Status::ok);
+  stage.ledger.next = service::Outcome::durable;
+  sender.ask(sftp::MakeDirectory{"/send/flow/new"});  // recorded at once, behind the file
+  for (int i = 0; i < 50 && waiting() == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_EQ(receiver.list("/collect/flow"), std::vector<std::string>{"oct.csv.age"});
+  EXPECT_EQ(stage.exchange->projection().applied(), stage.ledger.stored.size());
+}
+
+TEST_F(TreeTest, NamesOfTheGreatestLengthFitEverywhere) {
+  const std::string name = std::string(196, 'n') + ".csv";
+  ASSERT_EQ(sender.put("/send/flow/" + name, "one"), sftp::Status::ok);
+  ASSERT_EQ(sender.put("/send/flow/" + name, "two"), sftp::Status::ok);
+  auto listed = receiver.list("/collect/flow");
+  const auto receipts = receiver.list("/receipts/" + month());
+  ASSERT_EQ(listed.size(), 2U);
+  ASSERT_EQ(receipts.size(), 2U);
+  EXPECT_FALSE(receiver.read_all("/receipts/" + month() + "/" + receipts[0]).empty());
+  EXPECT_FALSE(receiver.read_all("/collect/flow/" + listed[1]).empty());
+  listed.insert(listed.end(), receipts.begin(), receipts.end());
+  for (const std::string& one : listed) EXPECT_LE(one.size(), 255U);
+}
+
+TEST_F(TreeTest, AFileNamedLikeAReceiptIsNoReceipt) {
+  ASSERT_EQ(sender.put("/send/flow/oct.csv", "one"), sftp::Status::ok);
+  const auto receipt = sender.list("/receipts/" + month()).at(0);
+  stage.policy->routes["flow"].accept.emplace_back("*.txt");
+  ASSERT_EQ(sender.put("/send/flow/" + receipt, "two"), sftp::Status::ok);
+  const auto receipts = sender.list("/receipts/" + month());
+  ASSERT_EQ(receipts.size(), 2U);
+  for (const std::string& one : receipts) {
+    const std::string text = sender.read_all("/receipts/" + month() + "/" + one);
+    const bool second = one.size() > receipt.size();
+    EXPECT_TRUE(text.starts_with(second ? receipt : "oct.csv")) << text;
+  }
+}
+
+TEST_F(TreeTest, ARefusedNameIsShownWithoutWhatATerminalObeys) {
+  const std::string name =
+      "a\x1b[2J\n\xc2\x9b"
+      "1m\x9b\xe2\x80\xae.csv";
+  ASSERT_EQ(sender.create("/send/flow/" + name), kNoHandle);
+  const auto receipts = sender.list("/receipts/" + month());
+  ASSERT_EQ(receipts.size(), 1U);
+  const std::string text = sender.read_all("/receipts/" + month() + "/" + receipts[0]);
+  EXPECT_TRUE(text.starts_with("a?[2J??1m??.csv\r\n")) << text;
+}
+
+TEST_F(TreeTest, ARefusedNameIsRecordedUpToALimit) {
+  sender.ask(sftp::MakeDirectory{"/" + std::string(200'000, 'x')});
+  sender.ask(sftp::MakeDirectory{"/send/flow/" + std::string(200'000, 'x')});
+  const auto refused = stage.ledger.last("file.refused");
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->committed.at("name").size(), 1000U);
+}
+
+TEST_F(TreeTest, FewFoldersCanBeOpenAtOnce) {
+  std::size_t open = 0;
+  for (int i = 0; i < 64; ++i) open += sender.status(sftp::OpenDirectory{"/"}) == sftp::Status::ok ? 1U : 0U;
+  EXPECT_EQ(open, 8U);
+  EXPECT_EQ(sender.status(sftp::Close{1}), sftp::Status::ok);
+  EXPECT_EQ(sender.status(sftp::OpenDirectory{"/"}), sftp::Status::ok);
+}
+
+TEST_F(TreeTest, TenThousandDeliveriesAreListedInFullAndQuickly) {
+  constexpr int kFiles = 10'000;
+  std::vector<entry::Event> batch(2);
+  for (int i = 0; i < kFiles; ++i) {
+    const std::string id = entry::to_hex(entry::random_id());
+    batch[0].id = entry::random_id();
+    batch[0].name = "file.accepted";
+    batch[0].plain = {{"agency", "alpha"}, {"route", "flow"}, {"transfer", id}};
+    batch[0].committed = {{"name", "file-" + std::to_string(i) + ".csv"}, {"size", "4"}};
+    batch[1].id = entry::random_id();
+    batch[1].name = "delivery.made";
+    batch[1].plain = {{"agency", "beta"},      {"object", id},         {"route", "flow"},
+                      {"sealed-sha256", "ab"}, {"sealed-size", "200"}, {"transfer", id}};
+    batch[1].committed = batch[0].committed;
+    static_cast<void>(stage.ledger.append(batch));
+  }
+  stage.open();
+  Hub fresh{*stage.exchange, hub.facts, {}};
+  for (const auto& [caller, path] : {std::pair{stage.receiver, std::string("/collect/flow")},
+                                     {stage.receiver, "/receipts/" + month()},
+                                     {stage.sender, "/send/flow"}}) {
+    Session session(fresh, caller);
+    const auto began = std::chrono::steady_clock::now();
+    EXPECT_EQ(session.list(path).size(), static_cast<std::size_t>(kFiles)) << path;
+    const auto took =
+        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
+    EXPECT_LT(took.count(), 5000) << path << ", with room for sanitizers";
+    std::cout << path << ": " << took.count() << " ms\n";
+  }
+}
+
+}  // namespace
+}  // namespace chancery::tree
