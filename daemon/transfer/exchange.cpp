@@ -384,7 +384,7 @@ void Exchange::rename(const Caller& caller, const std::string& route, const std:
 }
 
 void Exchange::remove_sent(const Caller& caller, const std::string& route, const std::string& name,
-                           Done done) {
+                           const Done& done) {
   if (const auto upload = state_->find_closed(caller, route, name)) {
     state_->forget(upload);
     upload->abandon("removed", "It was removed before it had its final name.");
@@ -421,8 +421,8 @@ std::optional<InProgress> Exchange::find_in_progress(const Caller& caller, const
   return std::nullopt;
 }
 
-void Exchange::open_delivery(const Caller& caller, const Delivery& delivery, Counter::Opened done) {
-  state_->counter.open(caller, delivery, state_->strand(), std::move(done));
+void Exchange::open_delivery(const Caller& caller, const Delivery& delivery, const Counter::Opened& done) {
+  state_->counter.open(caller, delivery, state_->strand(), done);
 }
 
 void Exchange::acknowledge(const Caller& caller, const Delivery& delivery, const Done& done) {

@@ -69,13 +69,13 @@ class Exchange {
   void rename(const Caller& caller, const std::string& route, const std::string& from, const std::string& to,
               Done done);
   // Gives up a temporary upload; anything else in /send is refused.
-  void remove_sent(const Caller& caller, const std::string& route, const std::string& name, Done done);
+  void remove_sent(const Caller& caller, const std::string& route, const std::string& name, const Done& done);
 
   std::vector<InProgress> in_progress(const Caller& caller, const std::string& route) const;
   std::optional<InProgress> find_in_progress(const Caller& caller, const std::string& route,
                                              const std::string& name) const;
 
-  void open_delivery(const Caller& caller, const Delivery& delivery, Counter::Opened done);
+  void open_delivery(const Caller& caller, const Delivery& delivery, const Counter::Opened& done);
   void acknowledge(const Caller& caller, const Delivery& delivery, const Done& done);
 
   // A connection was turned away before it logged in.

@@ -77,7 +77,7 @@ std::string Projection::free_name(const Delivery& delivery, const std::string& n
   const std::size_t dot = name.rfind('.');
   const std::size_t stem = dot == std::string::npos || dot == 0 ? name.size() : dot;
   for (const std::size_t digits : {std::size_t{8}, delivery.transfer.size()}) {
-    const std::string candidate =
+    std::string candidate =
         name.substr(0, stem) + '~' + delivery.transfer.substr(0, digits) + name.substr(stem) + ".age";
     if (!taken(candidate)) return candidate;
   }

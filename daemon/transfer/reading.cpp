@@ -58,7 +58,7 @@ bool Counter::opened_lately(const Key& key) {
   return opened_.contains(key);
 }
 
-void Counter::open(const Caller& caller, const Delivery& delivery, Post post, Opened done) {
+void Counter::open(const Caller& caller, const Delivery& delivery, Post post, const Opened& done) {
   if (!recorder_.available()) return done(not_recorded());
   std::optional<object::Object> object;
   try {

@@ -273,8 +273,8 @@ struct Tree::Visitor {
   void operator()(const sftp::Sync&) const { answer(ok()); }
 
   void answer_attributes(const Place& place) const {
-    if (auto attributes = tree.attributes(view, place))
-      return answer(sftp::AttributesReply{std::move(*attributes)});
+    if (const auto attributes = tree.attributes(view, place))
+      return answer(sftp::AttributesReply{*attributes});
     answer(not_found());
   }
 };
