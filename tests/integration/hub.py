@@ -57,7 +57,9 @@ class Hub:
 
     def __exit__(self, kind, value, trace):
         self.stop()
-        if kind is not None:
+        if kind is None:
+            self.check_logs()
+        else:
             for name in self.logs:
                 print(f"--- {name}\n{self.log(name)}", file=sys.stderr)
         shutil.rmtree(self.root, ignore_errors=True)
@@ -103,6 +105,14 @@ class Hub:
 
     def log(self, name):
         return self.logs[name].read_text(errors="replace") if name in self.logs else ""
+
+    def check_logs(self):
+        """No sanitizer has complained, and nothing in a log makes a terminal do something."""
+        for name, path in self.logs.items():
+            for line in path.read_bytes().split(b"\n"):
+                assert b"Sanitizer" not in line and b"runtime error" not in line, f"{name}:\n{self.log(name)}"
+                assert not any(byte < 0x20 or byte == 0x7F for byte in line), f"{name} logged {line!r}"
+                assert not any(0x7F < ord(c) < 0xA0 for c in line.decode()), f"{name} logged {line!r}"
 
     def kill(self, name):
         """kill -9, as a crash would."""
