@@ -41,7 +41,7 @@ Prepared prepare_one(entry::Event& event, Random::const_iterator& random, std::s
   std::vector<opening::FieldOpening> openings;
   openings.reserve(event.committed.size());
   for (auto& [field, value] : event.committed) {
-    opening::FieldOpening& one = openings.emplace_back(field, opening::Opening{{}, std::move(value)});
+    opening::FieldOpening& one = openings.emplace_back(opening::FieldOpening{field, {{}, std::move(value)}});
     take(random, one.opening.salt);
     entry.commitments.emplace_hint(entry.commitments.end(), field,
                                    opening::commitment(one.opening, origin, event.id, field));
