@@ -45,7 +45,7 @@ entry::Micros now() {
 }
 
 void print(const toml::Mistakes& mistakes) {
-  for (const toml::Mistake& mistake : mistakes) std::cerr << mistake.text() << "\n";
+  for (const toml::Mistake& mistake : mistakes) std::cerr << tree::printable(mistake.text()) << "\n";
 }
 
 // wait_for_stop() takes these; every thread made from here on inherits the mask.
