@@ -71,7 +71,7 @@ struct Log::State {
         folder(options.keys),
         keys(ready_keys()),
         read_epochs(folder),
-        writer(store, folder, keys, options.origin, options.clock, ready_chain()) {
+        writer(store, folder, keys, options, ready_chain()) {
     if (!damage.empty()) writer.refuse(damage);
     if (writer.head().writable && writer.head().size == 0) {
       writer.begin_ledger(genesis_event(keys, options.origin));

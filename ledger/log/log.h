@@ -32,6 +32,9 @@ struct Options {
   std::string origin;            // the log's name: C2SP tlog-checkpoint's origin line
   Clock clock = Clock::system();
   std::size_t map_bytes = store::kMapBytes;
+  // Told once when the ledger becomes read-only (writable: false), and when its map fills up; head() has the
+  // same sentences. Called from the writer's threads; must not block, throw or call the log.
+  std::function<void(bool writable, const std::string& what)> alarm = {};
 };
 
 inline constexpr std::size_t kMaxBatch = 1024;   // entries of one append; also the most that share a commit
@@ -57,7 +60,8 @@ struct Head {
   std::uint64_t size = 0;
   merkle::Hash root{};
   bool writable = true;
-  std::string reason;  // why not
+  std::string reason;   // why not
+  std::string warning;  // what will need the administrator soon; empty when nothing does
 };
 
 struct StoredEntry {

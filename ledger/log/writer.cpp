@@ -12,6 +12,8 @@ constexpr entry::Micros kSecond = 1'000'000;
 constexpr entry::Micros kSignEvery = kSecond / 4;        // while there is work
 constexpr entry::Micros kSignIdleEvery = 600 * kSecond;  // when there is none
 constexpr entry::Micros kAnchorEvery = 3600 * kSecond;
+constexpr entry::Micros kKeepHouseEvery = 60 * kSecond;
+constexpr std::size_t kLittleRoom = 80;                   // per cent of the map
 constexpr auto kLookUp = std::chrono::milliseconds(100);  // how often the clocks are looked at
 
 }  // namespace
@@ -35,16 +37,17 @@ void ClockWatch::started_behind(entry::Micros last_entry) {
   if (last_entry - wall_ > kSecond) step_ = wall_ - last_entry;
 }
 
-Writer::Writer(store::Store& store, const KeyFolder& folder, const LogKeys& keys, std::string origin,
-               Clock clock, Chain chain)
+Writer::Writer(store::Store& store, const KeyFolder& folder, const LogKeys& keys, const Options& options,
+               Chain chain)
     : store_(store),
       keys_(keys),
-      origin_(std::move(origin)),
-      clock_(std::move(clock)),
+      origin_(options.origin),
+      alarm_(options.alarm),
+      clock_(options.clock),
       epochs_(folder),
       chain_(std::move(chain)) {
   clock_.started_behind(chain_.time());
-  anchored_at_ = signed_at_ = clock_.steady();
+  anchored_at_ = signed_at_ = kept_house_at_ = clock_.steady();
   head_.size = chain_.size();
   head_.root = chain_.root();
 }
@@ -52,7 +55,10 @@ Writer::Writer(store::Store& store, const KeyFolder& folder, const LogKeys& keys
 Writer::~Writer() { close(); }
 
 void Writer::start() {
-  if (const auto last = read_signed_head(store_.snapshot())) signed_size_ = last->size;
+  if (can_write()) {
+    if (const auto last = read_signed_head(store_.snapshot())) signed_size_ = last->size;
+  }
+  watch_room();
   thread_ = std::thread([this] { run(); });
   ::pthread_setname_np(thread_.native_handle(), "ledger-writer");
 }
@@ -79,10 +85,13 @@ Head Writer::head() const {
 }
 
 void Writer::refuse(const std::string& reason) {
-  const std::scoped_lock lock(mutex_);
-  if (!head_.writable) return;
-  head_.writable = false;
-  head_.reason = reason;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (!head_.writable) return;
+    head_.writable = false;
+    head_.reason = reason;
+  }
+  if (alarm_) alarm_(false, "the ledger is read-only from now on: " + reason);
 }
 
 bool Writer::can_write() const {
@@ -145,6 +154,7 @@ void Writer::run() {
     clock_.observe();
     if (!works.empty()) write(std::move(works));
     keep_signed();
+    keep_house();
     const std::scoped_lock lock(mutex_);
     more = !closed_ || !queue_.empty();
   }
@@ -251,6 +261,41 @@ void Writer::keep_signed() {
   if (now - anchored_at_ >= kAnchorEvery) anchor();
 }
 
+// What is due now and then: see docs/ledger-service.md, "Checkpoints" and "Tables".
+void Writer::keep_house() {
+  const entry::Micros now = clock_.steady();
+  if (now - kept_house_at_ < kKeepHouseEvery) return;
+  kept_house_at_ = now;
+  settle();
+  if (!can_write()) return;
+  try {
+    store_.clear_stale_readers();
+    watch_room();
+    store::Batch batch;
+    batch.dropped_checkpoints = retention_.due(store_.snapshot(), clock_.observe());
+    if (!batch.dropped_checkpoints.empty()) store_.commit(batch);
+  } catch (const store::Error& error) {
+    if (error.fault() != store::Fault::full) refuse(error.what());
+  }
+}
+
+// Says so once when little of the map is left, and takes it back when there is more again.
+void Writer::watch_room() {
+  const std::size_t used = store_.used_bytes() / (store_.map_bytes() / 100);
+  std::string warning;
+  if (used >= kLittleRoom) {
+    warning = "the ledger uses " + std::to_string(used) + " % of its map of " +
+              std::to_string(store_.map_bytes() >> 20) + " MiB: plan its successor before it is full";
+  }
+  bool news = false;
+  {
+    const std::scoped_lock lock(mutex_);
+    news = head_.warning.empty() && !warning.empty();
+    head_.warning = warning;
+  }
+  if (news && alarm_) alarm_(true, warning);
+}
+
 void Writer::sign() {
   signed_at_ = clock_.steady();
   settle();
@@ -273,7 +318,8 @@ void Writer::anchor() {
   const auto snapshot = store_.snapshot();
   const auto checkpoint = snapshot.newest_checkpoint();
   const auto head = read_signed_head(snapshot);
-  if (!checkpoint || !head || checkpoint->size != head->size) return;
+  // Retention finds an anchor right behind the entries of its checkpoint.
+  if (!checkpoint || !head || checkpoint->size != head->size || head->size != chain_.size()) return;
   append_own(anchor_event(*checkpoint, head->root));
   sign();
 }

@@ -13,6 +13,7 @@
 #include "ledger/log/epochs.h"
 #include "ledger/log/group.h"
 #include "ledger/log/log.h"
+#include "ledger/log/retention.h"
 #include "ledger/log/signer.h"
 
 namespace chancery::log {
@@ -48,7 +49,7 @@ class Writer {
     Log::Done done;
   };
 
-  Writer(store::Store& store, const KeyFolder& folder, const LogKeys& keys, std::string origin, Clock clock,
+  Writer(store::Store& store, const KeyFolder& folder, const LogKeys& keys, const Options& options,
          Chain chain);
   ~Writer();  // close()
   Writer(const Writer&) = delete;
@@ -86,6 +87,8 @@ class Writer {
   std::vector<Prepared> prepare_own(const entry::Event& event) const;
   void append_own(const entry::Event& event);
   void keep_signed();
+  void keep_house();
+  void watch_room();
   void sign();
   void anchor();
   bool can_write() const;
@@ -93,6 +96,7 @@ class Writer {
   store::Store& store_;
   const LogKeys& keys_;
   std::string origin_;
+  std::function<void(bool, const std::string&)> alarm_;
 
   // Of the thread that builds.
   ClockWatch clock_;
@@ -102,6 +106,8 @@ class Writer {
   std::uint64_t signed_size_ = 0;
   entry::Micros signed_at_ = 0;
   entry::Micros anchored_at_ = 0;
+  entry::Micros kept_house_at_ = 0;
+  Retention retention_;
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;

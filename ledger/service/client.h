@@ -45,6 +45,7 @@ struct Head {
   std::string origin;
   bool writable = true;  // false after damage or a failed commit: reading goes on, appends are refused
   std::string reason;    // why it is not writable
+  std::string warning;   // what will need the administrator soon; empty when nothing does
 };
 
 struct StoredEntry {

@@ -136,7 +136,7 @@ void Connection::serve(Request request) {
 
 Head Connection::head() const {
   const log::Head now = hall_.log.head();
-  return {now.size, now.root, hall_.log.origin(), now.writable, now.reason};
+  return {now.size, now.root, hall_.log.origin(), now.writable, now.reason, now.warning};
 }
 
 void Connection::answer(std::uint64_t id, const Hello& hello) {

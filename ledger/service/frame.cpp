@@ -209,6 +209,7 @@ void put(Output& out, const Head& head) {
   out.text(head.origin);
   out.flag(head.writable);
   out.text(head.reason);
+  out.text(head.warning);
 }
 void put(Output& out, const EntriesReply& reply) {
   out.count(reply.entries.size());
@@ -261,6 +262,7 @@ void get(Input& in, Head& head) {
   head.origin = in.text();
   head.writable = in.flag();
   head.reason = in.text();
+  head.warning = in.text();
 }
 void get(Input& in, EntriesReply& reply) {
   for (std::size_t left = in.count(kMaxBatch); left > 0 && in.ok(); --left) {

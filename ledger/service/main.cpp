@@ -59,9 +59,11 @@ int serve(const cxxopts::ParseResult& given) {
   options.folder = given["ledger"].as<std::string>();
   options.keys = given["keys"].as<std::string>();
   options.origin = given["origin"].as<std::string>();
+  options.alarm = [](bool writable, const std::string& what) {
+    say(writable ? Priority::warning : Priority::error, what);
+  };
   chancery::log::Log log(options);
   const auto head = log.head();
-  if (!head.writable) say(Priority::error, "serving for reading only: " + head.reason);
 
   chancery::service::Server server(log, place);
   std::uint64_t watchdog = 0;

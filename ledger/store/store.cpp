@@ -69,6 +69,11 @@ class WriterLock {
   int file_;
 };
 
+void clear_readers(MDB_env* env) {
+  int dead = 0;
+  check(mdb_reader_check(env, &dead), "stale readers cannot be cleared");
+}
+
 EnvPtr open_environment(const std::filesystem::path& folder, Mode mode, std::size_t map_bytes) {
   MDB_env* handle = nullptr;
   check(mdb_env_create(&handle), "LMDB cannot be started");
@@ -77,10 +82,7 @@ EnvPtr open_environment(const std::filesystem::path& folder, Mode mode, std::siz
   check(mdb_env_set_mapsize(handle, map_bytes), "the map's size cannot be set");
   const unsigned flags = MDB_NOTLS | (mode == Mode::read_only ? MDB_RDONLY : 0U);
   check(mdb_env_open(handle, folder.c_str(), flags, 0600), folder.string() + ": the ledger cannot be opened");
-  if (mode == Mode::read_write) {
-    int dead = 0;
-    check(mdb_reader_check(handle, &dead), "stale readers cannot be cleared");
-  }
+  if (mode == Mode::read_write) clear_readers(handle);
   return env;
 }
 
@@ -189,6 +191,12 @@ struct Store::State {
       const CheckpointKey name = checkpoint_key(checkpoint.size, checkpoint.time);
       put(txn, tables.checkpoint, value_of(name), value_of(checkpoint.note), 0,
           "a checkpoint cannot be written");
+    }
+    for (const auto& [size, time] : batch.dropped_checkpoints) {
+      const CheckpointKey name = checkpoint_key(size, time);
+      MDB_val key = value_of(name);
+      const int code = mdb_del(txn, tables.checkpoint, &key, nullptr);
+      if (code != MDB_NOTFOUND) check(code, "a checkpoint cannot be dropped");
     }
     for (const auto& [name, value] : batch.meta) {
       put(txn, tables.meta, value_of(name), value_of(value), 0, "meta cannot be written");
@@ -311,6 +319,8 @@ std::optional<std::string> Store::refuses_commits() const {
   const std::scoped_lock guard(state_->mutex);
   return state_->refusal;
 }
+
+void Store::clear_stale_readers() { clear_readers(state_->env.get()); }
 
 std::size_t Store::used_bytes() const {
   MDB_envinfo info{};

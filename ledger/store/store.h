@@ -43,6 +43,12 @@ enum class Mode { read_write, read_only };
 inline constexpr std::string_view kSchema = "1";
 inline constexpr std::size_t kMapBytes = std::size_t{1} << 40;  // address space, not disk
 
+// What a checkpoint is stored under.
+struct CheckpointName {
+  std::uint64_t size = 0;  // entries that it covers
+  entry::Micros time = 0;  // when it was signed
+};
+
 // A signed note of a tree head, as it was at `time`.
 struct StoredCheckpoint {
   std::uint64_t size = 0;
@@ -59,7 +65,8 @@ struct Batch {
   std::vector<merkle::Hash> nodes;                  // stored hashes from stored_count(first_seq) on
   merkle::Hash root{};  // of the tree with these entries; ignored if there are none
   std::vector<StoredCheckpoint> checkpoints;
-  std::map<std::string, std::string> meta;  // names other than the store's own (schema, size, root)
+  std::vector<CheckpointName> dropped_checkpoints;  // which are kept no longer; one that is not there is none
+  std::map<std::string, std::string> meta;          // names other than the store's own (schema, size, root)
 };
 
 // One consistent view of the tables. It holds a read transaction: pages it can see cannot be reused, so keep
@@ -125,6 +132,9 @@ class Store {
 
   // Why commits are refused (damage found when opening, a failed commit, opened for reading), or nullopt.
   std::optional<std::string> refuses_commits() const;
+
+  // Frees what readers hold that have died without saying so; their pages could never be used again.
+  void clear_stale_readers();
 
   std::size_t used_bytes() const;  // of map_bytes(): what the tables' pages take, free ones included
   std::size_t map_bytes() const;

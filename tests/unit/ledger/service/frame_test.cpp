@@ -25,7 +25,8 @@ std::vector<std::string> replies() {
   std::vector<std::string> all;
   for (const Answer& answer : std::initializer_list<Answer>{
            Refusal{"no"}, Appended{Outcome::refused, {}, {}, "busy", true},
-           Appended{Outcome::durable, {1, 2}, {3, 4}, "", false}, Head{9, {}, "origin", false, "damaged"},
+           Appended{Outcome::durable, {1, 2}, {3, 4}, "", false},
+           Head{9, {}, "origin", false, "damaged", "full soon"},
            EntriesReply{{{"text", {{"name", {{}, "value"}}}}, {"other", {}}}}, FoundReply{{}}, FoundReply{5},
            ProofReply{{merkle::Hash{}, merkle::Hash{}}}, CheckpointReply{{}}, CheckpointReply{"note"},
            CheckpointsReply{}, CheckpointsReply{{{1, 2, "one"}, {1, 3, "two"}}}}) {

@@ -1,0 +1,40 @@
+#include "ledger/log/retention.h"
+
+#include "ledger/log/log.h"
+
+namespace chancery::log {
+namespace {
+
+constexpr entry::Micros kKeepAll = entry::Micros{24} * 3600 * 1'000'000;
+
+// An anchor directly follows the entries of the checkpoint that it pins; only a clock.stepped may come
+// between.
+bool is_anchored(const store::Snapshot& snapshot, std::uint64_t size) {
+  entry::EntryView view;
+  for (std::uint64_t seq = size; seq < snapshot.size() && seq < size + 2; ++seq) {
+    if (entry::parse_into(snapshot.entry(seq), view)) return true;  // damaged: nothing is dropped for that
+    if (view.event == "log.anchor") return view.plain_value("size") == std::to_string(size);
+    if (view.event != "clock.stepped") return false;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::vector<store::CheckpointName> Retention::due(const store::Snapshot& snapshot, entry::Micros now) {
+  std::vector<store::CheckpointName> dropped;
+  const auto newest = snapshot.newest_checkpoint();
+  if (!newest) return dropped;
+  std::size_t left = kMaxBatch;
+  snapshot.visit_checkpoints(next_.size, next_.time,
+                             [&](std::uint64_t size, entry::Micros time, std::string_view) {
+                               const bool last = size == newest->size && time == newest->time;
+                               if (left-- == 0 || last || now - time < kKeepAll) return false;
+                               if (!is_anchored(snapshot, size)) dropped.push_back({size, time});
+                               next_ = {size, time + 1};
+                               return true;
+                             });
+  return dropped;
+}
+
+}  // namespace chancery::log
