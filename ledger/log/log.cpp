@@ -38,12 +38,16 @@ store::Store open_store(const Options& options) {
 }
 
 // Compares the first entry with the configuration and the keys: whatever differs would make every later entry
-// wrong.
-void check_genesis(const store::Snapshot& snapshot, const LogKeys& keys, const Options& options) {
-  const auto parsed = entry::parse(snapshot.entry(0));
+// wrong. Answers how the entry itself is damaged, if it is.
+std::optional<std::string> check_genesis(const store::Snapshot& snapshot, const LogKeys& keys,
+                                         const Options& options) {
+  const std::string_view text = snapshot.entry(0);
+  const auto parsed = entry::parse(text);
   const auto* genesis = std::get_if<entry::Entry>(&parsed);
   if (genesis == nullptr || genesis->event != "log.genesis")
-    throw Error("entry 0 is damaged: it is no log.genesis");
+    return "entry 0 is damaged: it is no log.genesis";
+  if (merkle::leaf_hash(text) != snapshot.stored_hash(0))
+    return "entry 0 is damaged: its bytes do not give its stored hash";
   const auto plain = [&](const char* key) {
     const auto found = genesis->plain.find(key);
     return found == genesis->plain.end() ? std::string() : found->second;
@@ -56,6 +60,7 @@ void check_genesis(const store::Snapshot& snapshot, const LogKeys& keys, const O
     throw Error(options.keys.string() +
                 ": these are not the keys of this ledger; restore the ones it was begun with");
   }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -100,30 +105,49 @@ struct Log::State {
   // The end of the ledger; `damage` says when it is not in order.
   Chain ready_chain() {
     const auto snapshot = store.snapshot();
-    if (!is_new()) check_genesis(snapshot, keys, options);
+    try {
+      auto chain = sound_chain(snapshot);
+      if (auto* sound = std::get_if<Chain>(&chain)) {
+        check_epoch_key(snapshot.size());
+        return std::move(*sound);
+      }
+      damage = std::get<std::string>(chain);
+    } catch (const store::Error& error) {
+      if (error.fault() != store::Fault::damaged) throw;
+      damage = error.what();
+    }
     if (const auto why = store.refuses_commits()) {
       damage = *why;
-      return Chain(options.origin);
+    } else {
+      damage.insert(0, "the ledger is damaged: ");
     }
+    return Chain(options.origin);
+  }
+
+  // Or what is wrong with it.
+  std::variant<Chain, std::string> sound_chain(const store::Snapshot& snapshot) const {
+    if (!is_new()) {
+      if (auto why = check_genesis(snapshot, keys, options)) return *std::move(why);
+    }
+    if (auto why = store.refuses_commits()) return *std::move(why);
     auto chain = Chain::from(snapshot, options.origin);
-    if (const auto* why = std::get_if<std::string>(&chain)) {
-      damage = "the ledger is damaged: " + *why;
-      return Chain(options.origin);
-    }
+    if (std::holds_alternative<std::string>(chain)) return chain;
     const auto head = read_signed_head(snapshot);
-    if (const auto why = head ? contradiction(snapshot, *head) : std::nullopt)
-      damage = "the ledger is damaged: " + *why;
-    const std::uint64_t size = snapshot.size();
+    if (auto why = head ? contradiction(snapshot, *head) : std::nullopt) return *std::move(why);
+    return chain;
+  }
+
+  void check_epoch_key(std::uint64_t size) const {
     const std::uint64_t epoch = size / opening::kEpochSize;
     if (size % opening::kEpochSize != 0 && !read_epoch_key(folder, epoch)) {
       throw Error((folder.path() / "epoch" / std::to_string(epoch)).string() +
                   ": the key of the present epoch is missing; restore it from a backup");
     }
-    return std::get<Chain>(std::move(chain));
   }
 
   // Ties the keys to this ledger, or finds that they are tied to another.
   void bind_keys() const {
+    if (!damage.empty()) return;  // nothing will be signed, and the first entry may be what is damaged
     const auto snapshot = store.snapshot();
     if (!folder.holds(kLedgerFile)) return folder.create(kLedgerFile, merkle::leaf_hash(snapshot.entry(0)));
     if (!are_keys_of(folder, snapshot.entry(0))) {

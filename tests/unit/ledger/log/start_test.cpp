@@ -123,6 +123,46 @@ TEST_F(Start, a_damaged_last_entry_is_named_and_nothing_more_is_taken) {
   EXPECT_EQ(log->entries(0, 2, false).size(), 2U);
 }
 
+TEST_F(Start, a_damaged_first_entry_is_named_and_what_is_there_is_served) {
+  std::string vkey;
+  {
+    const auto log = open();
+    append(*log, accepted("a"));
+    vkey = entry_at(*log, 0).plain.at("vkey");
+  }
+  std::filesystem::copy(folder_ / "ledger", folder_ / "sound");
+  for (const std::string& text : {std::string("event log.genesis"), "vkey " + vkey, vkey + "\nc.reason"}) {
+    std::filesystem::copy_file(folder_ / "sound/data.mdb", folder_ / "ledger/data.mdb",
+                               std::filesystem::copy_options::overwrite_existing);
+    damage(folder_ / "ledger/data.mdb", text);
+    std::string alarm;
+    Options given = options();
+    given.alarm = [&](bool writable, const std::string& what) { alarm = writable ? "" : what; };
+    Log log(given);
+    EXPECT_FALSE(log.head().writable);
+    EXPECT_EQ(log.head().size, 3U);
+    EXPECT_NE(log.head().reason.find("entry 0 is damaged"), std::string::npos) << log.head().reason;
+    EXPECT_NE(alarm.find("entry 0 is damaged"), std::string::npos) << alarm;
+    EXPECT_EQ(append(log, accepted("b")).outcome, Outcome::refused);
+    EXPECT_EQ(entry_at(log, 1).event, "file.accepted");
+    EXPECT_TRUE(log.checkpoint());
+  }
+}
+
+TEST_F(Start, a_damaged_signed_head_is_served_for_reading_only) {
+  open().reset();
+  {
+    auto store = store::Store::open(folder_ / "ledger", store::Mode::read_write);
+    store::Batch batch;
+    batch.meta["head"] = "short";
+    store.commit(batch);
+  }
+  const auto log = open();
+  EXPECT_FALSE(log->head().writable);
+  EXPECT_NE(log->head().reason.find("the signed head"), std::string::npos) << log->head().reason;
+  EXPECT_EQ(entry_at(*log, 0).event, "log.genesis");
+}
+
 TEST_F(Start, an_entry_lost_behind_a_signed_checkpoint_is_noticed) {
   auto log = open();
   append(*log, accepted("a"));
