@@ -2,23 +2,15 @@
 // acknowledged is where it was said to be, what was unknown is resolved by asking again, and the chain is
 // whole. CHANCERY_CRASH_ROUNDS sets how often (30).
 #include <condition_variable>
-#include <filesystem>
-#include <fstream>
 #include <map>
 #include <mutex>
 #include <random>
 #include <set>
 #include <thread>
 
-#include <gtest/gtest.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include "ledger/note/note.h"
 #include "ledger/opening/opening.h"
-#include "ledger/service/client.h"
+#include "tests/fault/ledger_process.h"
 
 namespace chancery {
 namespace {
@@ -26,46 +18,6 @@ namespace {
 using namespace std::chrono_literals;
 using service::Client;
 using service::Outcome;
-
-constexpr const char* kOrigin = "crash.example.org/ledger";
-
-class LedgerProcess {
- public:
-  explicit LedgerProcess(const std::filesystem::path& folder) : pid_(::fork()) {
-    if (pid_ != 0) return;
-    const std::string ledger = folder / "ledger", keys = folder / "keys", socket = folder / "socket";
-    ::execl(CHANCERY_LEDGERD, "chancery-ledgerd", "--ledger", ledger.c_str(), "--keys", keys.c_str(),
-            "--socket", socket.c_str(), "--origin", kOrigin, nullptr);
-    ::_exit(127);
-  }
-  ~LedgerProcess() { end(SIGKILL); }
-  LedgerProcess(const LedgerProcess&) = delete;
-  LedgerProcess& operator=(const LedgerProcess&) = delete;
-
-  int end(int signal) {
-    if (pid_ <= 0) return status_;
-    ::kill(pid_, signal);
-    ::waitpid(pid_, &status_, 0);
-    pid_ = 0;
-    return status_;
-  }
-
- private:
-  pid_t pid_;
-  int status_ = 0;
-};
-
-entry::Event refused_file(std::uint64_t number) {
-  entry::Event event;
-  event.id = entry::random_id();
-  event.name = "file.refused";
-  event.plain = {{"agency", "a"}, {"code", "too-large"}, {"count", "1"},
-                 {"policy", "p"}, {"route", "r"},        {"transfer", entry::to_hex(event.id)}};
-  event.committed = {{"account", "x"},  {"address", "192.0.2.1"},
-                     {"key", "k"},      {"name", std::to_string(number)},
-                     {"reason", "big"}, {"size", "9"}};
-  return event;
-}
 
 // What the caller knows: each batch, and its seqs once they were acknowledged.
 struct Journal {
@@ -98,27 +50,8 @@ struct Journal {
   }
 };
 
-class LedgerCrash : public ::testing::Test {
+class LedgerCrash : public LedgerFault {
  protected:
-  LedgerCrash() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "chancery-crash-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
-    folder_ = pattern;
-  }
-  ~LedgerCrash() override { std::filesystem::remove_all(folder_); }
-
-  std::uint64_t wait_for_service(Client& client) {
-    for (int i = 0; i < 500; ++i) {
-      try {
-        return client.head().size;
-      } catch (const service::Unavailable&) {
-        std::this_thread::sleep_for(10ms);
-      }
-    }
-    ADD_FAILURE() << "the service did not come up";
-    return 0;
-  }
-
   // Every acknowledged batch is in its place; what is unknown is asked again and then known.
   void check_journal(Client& client) {
     for (Journal::Row& row : journal_.rows) {
@@ -168,7 +101,6 @@ class LedgerCrash : public ::testing::Test {
               merkle::tree_root(checkpoint->size, [&](std::uint64_t index) { return hashes.at(index); }));
   }
 
-  std::filesystem::path folder_;
   Journal journal_;
 };
 

@@ -1,0 +1,123 @@
+// The disk fails under a real chancery-ledgerd: strace makes one system call of LMDB's fail, once. What was
+// acknowledged stays, nothing of the failed commit or after it is acknowledged, and a restart recovers all.
+#include <cstdio>
+#include <cstdlib>
+
+#include "ledger/store/store.h"
+#include "ledger/verify/verify.h"
+#include "tests/fault/ledger_process.h"
+
+namespace chancery {
+namespace {
+
+using namespace std::chrono_literals;
+using service::Client;
+using service::Outcome;
+
+struct Fault {
+  const char* name;
+  const char* injection;  // in strace's words; LMDB writes data pages by writev and meta pages by pwrite64
+  bool reads_go_on;       // LMDB reads nothing more either after a failed meta page
+};
+void PrintTo(const Fault& fault, std::ostream* out) { *out << fault.injection; }
+
+constexpr Fault kFaults[] = {{"flush", "fdatasync:error=EIO:when=12", true},
+                             {"full_disk", "writev:error=ENOSPC:when=12", true},
+                             {"bad_block", "writev:error=EIO:when=12", true},
+                             {"full_disk_at_the_meta_page", "pwrite64:error=ENOSPC:when=12", false},
+                             {"bad_block_at_the_meta_page", "pwrite64:error=EIO:when=12", false}};
+
+class LedgerDisk : public LedgerFault, public ::testing::WithParamInterface<Fault> {
+ protected:
+  struct Written {
+    entry::Event event;
+    std::optional<std::uint64_t> seq;  // once it was acknowledged
+  };
+
+  std::vector<std::string> failing() const {
+    const std::string injection = GetParam().injection;
+    const std::string call = injection.substr(0, injection.find(':'));
+    return {"strace", "-D",
+            "-f",     "-qq",
+            "-o",     (folder_ / "trace").string(),
+            "-e",     "trace=" + call,
+            "-e",     "inject=" + injection};
+  }
+
+  // Appends until one is not acknowledged; answers why not.
+  service::Appended append_until_it_fails(Client& client) {
+    service::Appended answer;
+    for (std::uint64_t number = 0; number < 200; ++number) {
+      written_.push_back({refused_file(number), {}});
+      answer = client.append({written_.back().event}, 10s);
+      if (answer.outcome != Outcome::durable) break;
+      written_.back().seq = answer.seqs.at(0);
+    }
+    return answer;
+  }
+
+  void expect_read_only(Client& client) {
+    const service::Head head = client.head();
+    EXPECT_FALSE(head.writable);
+    EXPECT_NE(head.reason, "");
+    for (std::uint64_t number = 1000; number < 1003; ++number) {
+      const auto answer = client.append({refused_file(number)}, 10s);
+      EXPECT_EQ(answer.outcome, Outcome::refused) << "acknowledged after a failed commit";
+      EXPECT_NE(answer.reason.find("takes no entries"), std::string::npos) << answer.reason;
+    }
+    if (!GetParam().reads_go_on) return;
+    for (const Written& one : written_) {
+      if (one.seq) {
+        EXPECT_EQ(client.find(one.event.id), one.seq);
+      }
+    }
+  }
+
+  void expect_recovered(Client& client) {
+    wait_for_service(client);
+    EXPECT_TRUE(client.head().writable) << client.head().reason;
+    for (const Written& one : written_) {
+      const auto answer = client.append({one.event}, 10s);
+      ASSERT_EQ(answer.outcome, Outcome::durable) << answer.reason;
+      if (one.seq) {
+        EXPECT_EQ(answer.seqs.at(0), *one.seq) << "an acknowledged entry is lost";
+      }
+    }
+  }
+
+  std::vector<Written> written_;
+};
+
+TEST_P(LedgerDisk, what_failed_is_never_acknowledged_and_a_restart_recovers) {
+  if (std::system("command -v strace > /dev/null") != 0) GTEST_SKIP() << "strace is not installed";
+  {
+    LedgerProcess process(folder_, failing());
+    Client client(folder_ / "socket", service::Role::hub);
+    wait_for_service(client);
+    const auto failed = append_until_it_fails(client);
+    EXPECT_TRUE(failed.outcome == Outcome::unknown ||
+                (failed.outcome == Outcome::refused && !failed.try_again))
+        << failed.reason;
+    EXPECT_GT(written_.size(), 3U) << "it failed before there was something to keep";
+    expect_read_only(client);
+    const int status = process.end(SIGTERM);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "SIGTERM did not end it in order";
+  }
+  {
+    LedgerProcess process(folder_);
+    Client client(folder_ / "socket", service::Role::hub);
+    expect_recovered(client);
+    process.end(SIGTERM);
+  }
+  const auto store = store::Store::open(folder_ / "ledger", store::Mode::read_only);
+  const auto snapshot = store.snapshot();
+  const auto report = verify::check(verify::source_of(snapshot), std::nullopt);
+  for (const auto& finding : report.findings) ADD_FAILURE() << finding.text;
+  EXPECT_GE(report.entries, written_.size());
+}
+
+INSTANTIATE_TEST_SUITE_P(Faults, LedgerDisk, ::testing::ValuesIn(kFaults),
+                         [](const auto& row) { return std::string(row.param.name); });
+
+}  // namespace
+}  // namespace chancery
