@@ -1,6 +1,7 @@
 #include "daemon/transfer/exchange.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <future>
 #include <map>
@@ -96,6 +97,7 @@ struct Exchange::State {
                                       const std::string& name);
   std::optional<Problem> keep_closed(const std::shared_ptr<Upload>& upload);
   bool full(const Caller& caller) const;
+  std::shared_ptr<std::atomic<std::uint64_t>> early_of(const std::string& user);
   void refuse(const Caller& caller, const std::string& route, const std::string& name,
               const std::string& code, const Problem& problem, const Done& done);
 
@@ -115,6 +117,7 @@ struct Exchange::State {
   bool stopping = false;
   std::shared_ptr<const route::Policy> policy;
   Uploads uploads;
+  std::map<std::string, std::shared_ptr<std::atomic<std::uint64_t>>> early;  // by account
 };
 
 Exchange::Exchange(Settings settings, Ledger ledger, const Past& past, Clock clock, Log log)
@@ -227,6 +230,13 @@ bool Exchange::State::full(const Caller& caller) const {
   return count >= kMostUploads;
 }
 
+std::shared_ptr<std::atomic<std::uint64_t>> Exchange::State::early_of(const std::string& user) {
+  const std::lock_guard lock(mutex);
+  auto& count = early[user];
+  if (!count) count = std::make_shared<std::atomic<std::uint64_t>>(0);
+  return count;
+}
+
 // Of two uploads of one account under one temporary name, that which is closed last is the one to be renamed.
 std::optional<Problem> Exchange::State::keep_closed(const std::shared_ptr<Upload>& upload) {
   std::vector<std::shared_ptr<Upload>> replaced;
@@ -322,8 +332,9 @@ std::variant<std::shared_ptr<Upload>, Problem> Exchange::begin(const Caller& cal
     state_->refuse(caller, route, name, "too-many-files", problem, {});
     return problem;
   }
-  auto upload = std::make_shared<Upload>(Desk{state_->objects, state_->recorder, state_->clock},
-                                         state_->strand(), caller, policy, route, name, temporary);
+  auto upload = std::make_shared<Upload>(
+      Desk{state_->objects, state_->recorder, state_->clock, state_->early_of(caller.user)}, state_->strand(),
+      caller, policy, route, name, temporary);
   if (const auto old = temporary ? state_->find_closed(caller, route, name) : nullptr) {
     state_->forget(old);
     old->abandon("replaced", "A file of the same temporary name was uploaded again.");

@@ -17,6 +17,8 @@ namespace chancery::transfer {
 namespace {
 
 constexpr std::uint64_t kReorderWindow = 4 << 20;
+constexpr std::size_t kMostPieces = 1024;          // that wait for what comes before them
+constexpr std::uint64_t kMostEarly = 64ULL << 20;  // bytes of an account's pieces
 
 // A refusal found while bytes are arriving, with its code in the ledger's closed alphabet.
 struct Refused {
@@ -76,7 +78,7 @@ Upload::Upload(Desk desk, Post post, Caller caller, std::shared_ptr<const route:
       id_(entry::to_hex(entry::random_id())),
       begun_(desk_.clock()) {}
 
-Upload::~Upload() = default;
+Upload::~Upload() { drop_early(); }
 
 std::uint64_t Upload::contiguous() const {
   const std::lock_guard lock(mutex_);
@@ -137,7 +139,7 @@ void Upload::fail(const std::string& code, const Problem& problem) {
 // Removes what is on the disk, the objects of a commit that failed half-way too.
 void Upload::discard() {
   ended_ = true;
-  early_.clear();
+  drop_early();
   if (!pipeline_) return;
   for (const auto& output : pipeline_->outputs) desk_.objects.remove(output->draft.id());
   pipeline_.reset();
@@ -171,12 +173,25 @@ void Upload::take(std::uint64_t offset, std::vector<std::uint8_t> data) {
       (after != early_.begin() && std::prev(after)->first + std::prev(after)->second.size() > offset);
   if (overlaps) out_of_order("Two writes overlap. Please upload the file from its start.");
   if (offset != have) {
-    if (!data.empty()) early_[offset] = std::move(data);
+    if (data.empty()) return;
+    if (early_.size() >= kMostPieces || *desk_.early + data.size() > kMostEarly)
+      out_of_order(
+          "The file must be written from its start to its end; too much of it came before its time.");
+    *desk_.early += data.size();
+    early_[offset] = std::move(data);
     return;
   }
   consume(data);
-  while (!early_.empty() && early_.begin()->first == contiguous())
-    consume(early_.extract(early_.begin()).mapped());
+  while (!early_.empty() && early_.begin()->first == contiguous()) {
+    const std::vector<std::uint8_t> piece = early_.extract(early_.begin()).mapped();
+    *desk_.early -= piece.size();
+    consume(piece);
+  }
+}
+
+void Upload::drop_early() {
+  for (const auto& [offset, data] : early_) *desk_.early -= data.size();
+  early_.clear();
 }
 
 void Upload::check_size(std::uint64_t size) const {

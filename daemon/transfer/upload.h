@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -25,6 +26,7 @@ struct Desk {
   const object::ObjectStore& objects;
   Recorder& recorder;
   Clock clock;
+  std::shared_ptr<std::atomic<std::uint64_t>> early;  // bytes that an account's uploads hold out of order
 };
 
 // One file on its way in: hashed, sealed to each receiving agency's keys, written as temporary objects; and,
@@ -37,9 +39,9 @@ class Upload : public std::enable_shared_from_this<Upload> {
          std::string name, bool temporary);
   ~Upload();
 
-  // Takes bytes at an offset. They may come out of order within 4 MiB of what is contiguous; a write before
-  // the contiguous part, or further away, fails the upload. A failed upload fails every later call with the
-  // same sentence.
+  // Takes bytes at an offset. They may come out of order within 4 MiB of what is contiguous, in 1,024 pieces,
+  // and 64 MiB over all uploads of the account; a write before the contiguous part, or beyond that, fails the
+  // upload. A failed upload fails every later call with the same sentence.
   void write(std::uint64_t offset, std::vector<std::uint8_t> data, Done done);
 
   // The file is whole and its final name is `name`: seals the last chunk, makes the objects durable, appends
@@ -74,6 +76,7 @@ class Upload : public std::enable_shared_from_this<Upload> {
   std::vector<entry::Event> batch(const std::string& name, const std::string& sha256) const;
   void fail(const std::string& code, const Problem& problem);
   void discard();
+  void drop_early();
   void run(const Done& done, const std::function<void()>& step);
 
   const Desk desk_;

@@ -89,6 +89,27 @@ TEST_F(ExchangeTest, GapsAndOverlapsFailWithASentence) {
   EXPECT_EQ(stage.ledger.count("file.accepted"), 0U);
 }
 
+TEST_F(ExchangeTest, WhatWaitsForEarlierBytesIsBounded) {
+  auto crumbs = std::get<std::shared_ptr<Upload>>(stage.begin("a.bin"));
+  std::size_t taken = 0;
+  while (taken < 5000 && !Stage::write(crumbs, 2 * taken + 2, "x")) ++taken;
+  EXPECT_EQ(taken, 1024U);
+  const std::string piece(4'000'000, 'x');
+  std::vector<std::shared_ptr<Upload>> uploads;
+  const auto hold = [&] {
+    uploads.push_back(std::get<std::shared_ptr<Upload>>(stage.begin("b.bin")));
+    return Stage::write(uploads.back(), 1, piece);
+  };
+  while (uploads.size() < 40 && !hold()) continue;
+  EXPECT_EQ(uploads.size(), 17U) << "64 MiB, and the one that was too much";
+  EXPECT_FALSE(Stage::write(uploads[0], 0, "x")) << "what fills the gap is always taken";
+  EXPECT_EQ(uploads[0]->contiguous(), piece.size() + 1);
+  stage.exchange->drop(uploads[1]);
+  EXPECT_TRUE(Stage::write(uploads[1], 0, "x")) << "it was given up";
+  for (int i = 0; i < 2; ++i) EXPECT_FALSE(hold()) << "there is room again";
+  EXPECT_TRUE(hold());
+}
+
 TEST_F(ExchangeTest, TheFirstExcessByteEndsAnUpload) {
   auto upload = std::get<std::shared_ptr<Upload>>(stage.begin("a.bin"));
   const std::string block(4 << 20, 'x');
