@@ -41,7 +41,11 @@ class Error : public std::runtime_error {
 enum class Mode { read_write, read_only };
 
 inline constexpr std::string_view kSchema = "1";
+#ifdef __SANITIZE_THREAD__
+inline constexpr std::size_t kMapBytes = std::size_t{1} << 34;  // it leaves a program little more than 1 TiB
+#else
 inline constexpr std::size_t kMapBytes = std::size_t{1} << 40;  // address space, not disk
+#endif
 
 // What a checkpoint is stored under.
 struct CheckpointName {
