@@ -1,6 +1,7 @@
 #include "daemon/object/object_store.h"
 
 #include <cerrno>
+#include <future>
 #include <memory>
 #include <system_error>
 #include <utility>
@@ -122,13 +123,19 @@ void Draft::start_writeback() {
   written_back_ = size_;
 }
 
+// The name comes before the flushes, so that both can be under way at once: a file system then writes one
+// commit of its journal for them, not two one after the other. What a crash leaves between is an object that
+// no entry names.
 void Draft::keep() {
-  if (::fdatasync(file_.get()) != 0) fail("cannot sync an object");
   const int shelf = store_->shelves_[shelf_of(id_)].get();
   if (::renameat(store_->temporary_.get(), temporary_name_.c_str(), shelf, file_name(id_).c_str()) != 0)
     fail("cannot move an object to its place");
   kept_ = true;
-  sync(shelf, "a directory of objects");
+  auto directory = std::async(std::launch::async, [shelf] { sync(shelf, "a directory of objects"); });
+  const bool synced = ::fdatasync(file_.get()) == 0;
+  const int error = errno;
+  directory.get();
+  if (!synced) throw std::system_error(error, std::generic_category(), "cannot sync an object");
 }
 
 std::vector<std::uint8_t> Object::read(std::uint64_t offset, std::size_t length) const {

@@ -41,8 +41,9 @@ class Draft {
 
   void write(std::span<const std::uint8_t> bytes);
 
-  // Makes the object durable under its id: fdatasync, rename into a directory that is there already, fsync of
-  // that directory. When it returns, the object survives a power cut.
+  // Makes the object durable under its id: rename into a directory that is there already, then fdatasync and
+  // fsync of that directory at once. When it returns, the object survives a power cut; when it throws, the
+  // object may be there or not: remove() it.
   void keep();
 
   const ObjectId& id() const { return id_; }
