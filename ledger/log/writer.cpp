@@ -261,7 +261,7 @@ void Writer::keep_signed() {
   if (now - anchored_at_ >= kAnchorEvery) anchor();
 }
 
-// What is due now and then: see docs/ledger-service.md, "Checkpoints" and "Tables".
+// What is due once a minute: docs/ledger-service.md, "Tables".
 void Writer::keep_house() {
   const entry::Micros now = clock_.steady();
   if (now - kept_house_at_ < kKeepHouseEvery) return;
