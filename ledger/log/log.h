@@ -44,8 +44,8 @@ inline constexpr std::size_t kMaxReadBytes = std::size_t{8} << 20;
 
 enum class Outcome {
   durable,  // on disk; also when these ids with these fields were there before
-  refused,  // not appended, and never will be
-  busy,     // not appended because too much is waiting: try again later
+  refused,  // not appended, and never will be: the batch was looked at
+  busy,     // turned away unseen (too much is waiting, no writing now, closing): try again later
   unknown,  // the commit failed: whether it is there shows after the next start
 };
 

@@ -106,10 +106,8 @@ bool Writer::is_full() const {
 
 std::optional<Appended> Writer::turn_away(std::size_t entries, std::size_t bytes) const {
   if (entries == 0) return std::nullopt;
-  if (!head_.writable)
-    return Appended{Outcome::refused, {}, {}, "the ledger takes no entries: " + head_.reason};
-  if (closed_)
-    return Appended{Outcome::refused, {}, {}, "the ledger is closing; try again after the restart"};
+  if (!head_.writable) return Appended{Outcome::busy, {}, {}, "the ledger takes no entries: " + head_.reason};
+  if (closed_) return Appended{Outcome::busy, {}, {}, "the ledger is closing; try again after the restart"};
   if (queued_entries_ + entries > kMaxQueued || queued_bytes_ + bytes > kMaxQueuedBytes) {
     return Appended{Outcome::busy, {}, {}, "the ledger is busy; try again later"};
   }
@@ -175,12 +173,10 @@ void Writer::write(std::vector<Work> works) {
   const auto last = flight_;
   if (!settle()) {  // it was built on a group that did not get through
     flight->group.reset();
-    const bool later = last->failure->outcome == Outcome::busy;
-    flight->answers.assign(flight->works.size(),
-                           {later ? Outcome::busy : Outcome::refused, {}, {}, last->failure->reason});
+    flight->answers.assign(flight->works.size(), {Outcome::busy, {}, {}, last->failure->reason});
   } else if (!flight->group) {
     flight->answers.assign(flight->works.size(),
-                           {Outcome::refused, {}, {}, "the ledger takes no entries: " + head().reason});
+                           {Outcome::busy, {}, {}, "the ledger takes no entries: " + head().reason});
   }
   flight_ = flight;
   behind_.run([this, flight] { commit(*flight); });

@@ -119,7 +119,7 @@ TEST_F(Start, a_damaged_last_entry_is_named_and_nothing_more_is_taken) {
   EXPECT_FALSE(head.writable);
   EXPECT_EQ(head.size, 3U);
   EXPECT_NE(head.reason.find("entry 2 is damaged"), std::string::npos) << head.reason;
-  EXPECT_EQ(append(*log, accepted("b")).outcome, Outcome::refused);
+  EXPECT_EQ(append(*log, accepted("b")).outcome, Outcome::busy);
   EXPECT_EQ(log->entries(0, 2, false).size(), 2U);
 }
 
@@ -201,7 +201,7 @@ TEST_F(Start, a_tree_that_contradicts_the_signed_head_is_never_signed) {
   log = open();
   EXPECT_FALSE(log->head().writable);
   const auto before = log->checkpoint();
-  EXPECT_EQ(append(*log, accepted("b")).outcome, Outcome::refused);
+  EXPECT_EQ(append(*log, accepted("b")).outcome, Outcome::busy);
   log->close();
   EXPECT_EQ(log->checkpoint(), before);
 }
