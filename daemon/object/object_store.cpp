@@ -1,6 +1,7 @@
 #include "daemon/object/object_store.h"
 
 #include <cerrno>
+#include <ctime>
 #include <future>
 #include <memory>
 #include <system_error>
@@ -10,6 +11,7 @@
 #include <botan/system_rng.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -19,6 +21,7 @@ namespace chancery::object {
 namespace {
 
 constexpr std::size_t kIdDigits = 32;
+constexpr std::time_t kOrphanSeconds = 30 * 24 * 3600;
 constexpr std::uint64_t kWritebackStep = 8 << 20;  // bytes after which the kernel is asked to begin writing
 
 [[noreturn]] void fail(const std::string& what) {
@@ -48,7 +51,8 @@ ObjectId random_id() {
 }
 
 unsigned shelf_of(const ObjectId& id) {
-  return static_cast<unsigned>(std::stoul(id.substr(0, 2), nullptr, 16));
+  const auto digit = [](char c) { return static_cast<unsigned>(c <= '9' ? c - '0' : c - 'a' + 10); };
+  return digit(id[0]) * 16 + digit(id[1]);
 }
 
 std::string file_name(const ObjectId& id) { return id + ".age"; }
@@ -157,12 +161,16 @@ ObjectStore::ObjectStore(const std::filesystem::path& directory) {
   std::filesystem::create_directories(directory);
   root_ = Descriptor(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (root_.get() < 0) fail("cannot open " + directory.string());
+  if (::flock(root_.get(), LOCK_EX | LOCK_NB) != 0)
+    fail("cannot lock " + directory.string() + "; is another chanceryd running on it?");
   temporary_ = open_directory(root_.get(), "tmp");
+  orphans_ = open_directory(root_.get(), "orphans");
   for (unsigned i = 0; i < shelves_.size(); ++i) {
     const auto byte = static_cast<std::uint8_t>(i);
     shelves_[i] = open_directory(root_.get(), Botan::hex_encode(&byte, 1, false).c_str());
   }
   sync(root_.get(), directory.c_str());
+  purge_orphans();
 }
 
 Draft ObjectStore::create(std::string_view label) const {
@@ -187,10 +195,31 @@ std::optional<Object> ObjectStore::open(const ObjectId& id) const {
   return Object(std::move(file), static_cast<std::uint64_t>(status.st_size));
 }
 
-void ObjectStore::remove(const ObjectId& id) const {
+bool ObjectStore::remove(const ObjectId& id) const noexcept {
+  if (!is_id(id)) return true;
+  const std::string name = file_name(id);
+  return ::unlinkat(shelves_[shelf_of(id)].get(), name.c_str(), 0) == 0 || errno == ENOENT;
+}
+
+void ObjectStore::set_aside(const ObjectId& id) const {
   if (!is_id(id)) return;
-  if (::unlinkat(shelves_[shelf_of(id)].get(), file_name(id).c_str(), 0) != 0 && errno != ENOENT)
-    fail("cannot remove an object");
+  const std::string name = file_name(id);
+  const int shelf = shelves_[shelf_of(id)].get();
+  // The time of setting aside, from which the 30 days run.
+  if (::utimensat(shelf, name.c_str(), nullptr, AT_SYMLINK_NOFOLLOW) != 0 ||
+      ::renameat(shelf, name.c_str(), orphans_.get(), name.c_str()) != 0)
+    fail("cannot set an object aside");
+}
+
+void ObjectStore::purge_orphans() const {
+  const std::time_t before = std::time(nullptr) - kOrphanSeconds;
+  for_each_name(orphans_.get(), [&](std::string_view name) {
+    struct stat status {};
+    const std::string file(name);
+    if (::fstatat(orphans_.get(), file.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+        status.st_mtime < before)
+      ::unlinkat(orphans_.get(), file.c_str(), 0);
+  });
 }
 
 void ObjectStore::for_each(const std::function<void(const ObjectId&)>& visit) const {

@@ -87,7 +87,8 @@ struct Leftover {
 // Thread-safe. Must outlive its drafts.
 class ObjectStore {
  public:
-  // Makes the directories where they are missing (mode 0700) and syncs them. Throws std::system_error.
+  // Makes the directories where they are missing (mode 0700), syncs them, and locks the whole for this
+  // process. Throws std::system_error, also when another process has it.
   explicit ObjectStore(const std::filesystem::path& directory);
 
   // `label` (characters of [a-z0-9~-], at most 150) becomes part of the temporary file's name, for
@@ -97,8 +98,12 @@ class ObjectStore {
   // nullopt when there is no such object.
   std::optional<Object> open(const ObjectId& id) const;
 
-  // Removes an object; one that is not there is no error.
-  void remove(const ObjectId& id) const;
+  // Removes an object; one that is not there is no error. False when it could not be: the next start does it.
+  bool remove(const ObjectId& id) const noexcept;
+
+  // Moves an object to OBJECTS/orphans, from where it is removed by the first start 30 days later. Throws
+  // std::system_error.
+  void set_aside(const ObjectId& id) const;
 
   // Every kept object's id, in no order.
   void for_each(const std::function<void(const ObjectId&)>& visit) const;
@@ -115,7 +120,9 @@ class ObjectStore {
 
  private:
   friend class Draft;
-  Descriptor root_, temporary_;
+  void purge_orphans() const;
+
+  Descriptor root_, temporary_, orphans_;
   std::array<Descriptor, 256> shelves_;  // 00 … ff, held open: syncing one needs no look-up
 };
 

@@ -1,5 +1,6 @@
 #include "daemon/object/object_store.h"
 
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -43,7 +44,7 @@ TEST_F(ObjectStoreTest, AKeptObjectIsReadBackByItsIdFromAnyOffset) {
   EXPECT_FALSE(store.open(id)) << "visible before it was kept";
   draft.keep();
 
-  const auto object = ObjectStore(directory_).open(id);
+  const auto object = store.open(id);
   ASSERT_TRUE(object);
   EXPECT_EQ(object->size(), 12U);
   EXPECT_EQ(text(object->read(0, 100)), "sealed bytes");
@@ -92,6 +93,30 @@ TEST_F(ObjectStoreTest, ListsAndRemoves) {
     store.remove(id);  // again: no error
     EXPECT_FALSE(store.open(id));
   }
+}
+
+TEST_F(ObjectStoreTest, ASecondProcessIsKeptOut) {
+  const ObjectStore store(directory_);
+  EXPECT_THROW(ObjectStore second(directory_), std::system_error);
+}
+
+TEST_F(ObjectStoreTest, WhatIsSetAsideIsKeptThirtyDays) {
+  ObjectId young, old;
+  {
+    const ObjectStore store(directory_);
+    for (ObjectId* id : {&young, &old}) {
+      Draft draft = store.create("x");
+      draft.keep();
+      *id = draft.id();
+      store.set_aside(*id);
+      EXPECT_FALSE(store.open(*id));
+    }
+  }
+  fs::last_write_time(directory_ / "orphans" / (old + ".age"),
+                      fs::file_time_type::clock::now() - std::chrono::hours(31 * 24));
+  const ObjectStore store(directory_);
+  EXPECT_TRUE(fs::exists(directory_ / "orphans" / (young + ".age")));
+  EXPECT_FALSE(fs::exists(directory_ / "orphans" / (old + ".age")));
 }
 
 TEST_F(ObjectStoreTest, AnIdThatIsNotHexNeverTouchesThePath) {
