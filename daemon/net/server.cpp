@@ -160,7 +160,11 @@ void Server::Impl::pause(const Code& error) {
 }
 
 void Server::Impl::accepted(tcp::socket socket, const tcp::endpoint& from) {
-  const std::string address = from.address().to_string();
+  // On a socket for both, IPv4 clients come as ::ffff:a.b.c.d.
+  const auto ip = from.address();
+  const bool mapped = ip.is_v6() && ip.to_v6().is_v4_mapped();
+  const std::string address =
+      mapped ? asio::ip::make_address_v4(asio::ip::v4_mapped, ip.to_v6()).to_string() : ip.to_string();
   auto admitted = admission.admit(source_of(address));
   if (const auto* refusal = std::get_if<session::Refusal>(&admitted))
     return hooks.refused_before_login(address, *refusal);

@@ -34,11 +34,11 @@ const char* plain_type(ssh_key key) {
 std::string to_string(Refusal refusal) {
   switch (refusal) {
     case Refusal::unauthenticated_limit:
-      return "unauthenticated_limit";
+      return "unauthenticated-limit";
     case Refusal::source_limit:
-      return "source_limit";
+      return "source-limit";
     case Refusal::account_limit:
-      return "account_limit";
+      return "account-limit";
     case Refusal::attempts:
       return "attempts";
     case Refusal::deadline:
@@ -46,7 +46,7 @@ std::string to_string(Refusal refusal) {
     case Refusal::flood:
       return "flood";
     case Refusal::key_exchange:
-      return "key_exchange";
+      return "key-exchange";
   }
   return "unknown";
 }

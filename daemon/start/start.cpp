@@ -15,6 +15,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "daemon/config/config.h"
+#include "daemon/net/admission.h"
 #include "daemon/net/server.h"
 #include "daemon/net/signals.h"
 #include "daemon/start/past.h"
@@ -94,7 +95,7 @@ session::Hooks hooks_of(tree::Hub& hub) {
           },
           [&hub](const session::Peer& peer) { return serve_account(hub, peer); },
           [&hub](const std::string& address, session::Refusal refusal) {
-            hub.exchange.refused_at_door(address, session::to_string(refusal));
+            hub.exchange.refused_at_door(net::source_of(address), session::to_string(refusal));
           },
           log};
 }

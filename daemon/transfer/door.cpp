@@ -3,8 +3,6 @@
 #include <utility>
 #include <vector>
 
-#include <arpa/inet.h>
-
 namespace chancery::transfer {
 
 namespace {
@@ -12,22 +10,12 @@ namespace {
 constexpr std::size_t kRows = 64;
 constexpr entry::Micros kMinute = 60'000'000;
 
-// The address itself; of an IPv6 address its /64, which one machine has for itself.
-std::string network_of(const std::string& address) {
-  in6_addr six{};
-  if (::inet_pton(AF_INET6, address.c_str(), &six) != 1) return address;
-  for (std::size_t i = 8; i < 16; ++i) six.s6_addr[i] = 0;
-  char text[INET6_ADDRSTRLEN] = {};
-  ::inet_ntop(AF_INET6, &six, text, sizeof text);
-  return std::string(text) + "/64";
-}
-
 }  // namespace
 
 Door::Door(Recorder& recorder, Clock clock) : recorder_(recorder), clock_(std::move(clock)) {}
 
-void Door::refused(const std::string& address, const std::string& code) {
-  const Key key(network_of(address), code);
+void Door::refused(const std::string& source, const std::string& code) {
+  const Key key(source, code);
   const std::lock_guard lock(mutex_);
   if (counts_.empty()) since_ = clock_();
   const auto found = counts_.find(key);

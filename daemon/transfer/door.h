@@ -11,20 +11,20 @@
 namespace chancery::transfer {
 
 // Counts the connections that were turned away before they logged in, and records them as session.refused:
-// one entry for each address (IPv6: its /64) and code in a minute, at most 64 of them, and one for all the
+// one entry for each source and code in a minute, at most 64 of them, and one for all the
 // rest. Thread-safe.
 class Door {
  public:
   Door(Recorder& recorder, Clock clock);
 
-  void refused(const std::string& address, const std::string& code);
+  void refused(const std::string& source, const std::string& code);
 
   // To be called every second or so: once a minute is over, its counts are recorded.
   void tick();
   void flush();
 
  private:
-  using Key = std::pair<std::string, std::string>;  // address, code
+  using Key = std::pair<std::string, std::string>;  // source, code
 
   Recorder& recorder_;
   Clock clock_;

@@ -69,6 +69,16 @@ std::vector<entry::Event> activation_events(const route::Policy& policy, const A
   return events;
 }
 
+// Whether an agency may know of a route: it sends or receives on it.
+bool concerns(const route::Policy& policy, const std::string& route, const std::string& agency) {
+  const auto found = policy.routes.find(route);
+  if (found == policy.routes.end()) return false;
+  const auto has = [&](const std::vector<std::string>& agencies) {
+    return std::find(agencies.begin(), agencies.end(), agency) != agencies.end();
+  };
+  return has(found->second.from) || has(found->second.to);
+}
+
 }  // namespace
 
 struct Exchange::State {
@@ -138,13 +148,17 @@ Exchange::~Exchange() { stop(); }
 // Nothing is removed before the replay is whole: an object is an orphan only if no entry up to the head names
 // it.
 void Exchange::State::sweep() {
-  std::vector<object::ObjectId> orphans;
+  std::vector<object::ObjectId> orphans, disposed;
   objects.for_each([&](const object::ObjectId& id) {
-    if (!projection.keeps_object(id)) orphans.push_back(id);
+    if (projection.keeps_object(id)) return;
+    (projection.knows_object(id) ? disposed : orphans).push_back(id);
   });
-  for (const object::ObjectId& id : orphans) objects.remove(id);
+  for (const object::ObjectId& id : disposed) objects.remove(id);
+  for (const object::ObjectId& id : orphans) objects.set_aside(id);
   if (!orphans.empty())
-    log(std::to_string(orphans.size()) + " objects without an entry, or disposed of, were removed");
+    log(std::to_string(orphans.size()) +
+        " objects that no entry names were set aside in the folder orphans: " +
+        "uploads that a crash cut off, or a ledger older than its objects");
 
   std::set<std::string> seen;
   for (const object::Leftover& leftover : objects.leftovers()) {
@@ -160,7 +174,7 @@ void Exchange::State::sweep() {
       ended.reason = "The hub was restarted before this file was finished. Please upload it again.";
       if (entry::id_from_hex(ended.transfer) && seen.insert(ended.transfer).second &&
           !projection.find_transfer(ended.transfer))
-        recorder.record_ended(std::move(ended));
+        recorder.record_each(ended);
     }
     objects.remove_leftover(leftover);
   }
@@ -272,7 +286,7 @@ void Exchange::State::refuse(const Caller& caller, const std::string& route, con
   ended.caller = caller;
   ended.event = "file.refused";
   ended.transfer = entry::to_hex(entry::random_id());
-  if (now && now->routes.contains(route)) ended.route = route;
+  if (now && concerns(*now, route, caller.agency)) ended.route = route;
   if (now) ended.policy = now->hash;
   ended.code = code;
   ended.name = name.substr(0, kMostNameBytes);
@@ -283,24 +297,24 @@ void Exchange::State::refuse(const Caller& caller, const std::string& route, con
 
 void Exchange::activate(std::shared_ptr<const route::Policy> policy) {
   route::keep_policy(*policy, state_->settings.policies);
+  const auto in_force = [state = state_.get(), policy](bool durable) {
+    if (!durable) return;
+    const std::lock_guard lock(state->mutex);
+    state->policy = policy;
+  };
   std::vector<entry::Event> events = activation_events(*policy, state_->projection.activation());
-  if (!events.empty()) {
-    std::promise<service::Appended> promise;
-    auto answer = promise.get_future();
-    auto told = std::make_shared<std::promise<service::Appended>>(std::move(promise));
-    state_->recorder.record(std::move(events),
-                            [told](const service::Appended& appended) { told->set_value(appended); }, {});
-    if (answer.wait_for(kActivationDeadline) != std::future_status::ready)
-      throw std::runtime_error("the ledger did not answer; the policy in force is unchanged");
-    const service::Appended appended = answer.get();
-    if (appended.outcome == service::Outcome::refused)
-      throw std::runtime_error("the ledger refused the policy's entries: " + appended.reason);
-    if (appended.outcome == service::Outcome::unknown)
-      throw std::runtime_error(
-          "the ledger did not answer; the policy in force is unchanged. Reload it again.");
-  }
-  const std::lock_guard lock(state_->mutex);
-  state_->policy = std::move(policy);
+  if (events.empty()) return in_force(true);
+  auto told = std::make_shared<std::promise<service::Appended>>();
+  auto answer = told->get_future();
+  state_->recorder.record(
+      std::move(events), [told](const service::Appended& appended) { told->set_value(appended); }, in_force);
+  const bool answered = answer.wait_for(kActivationDeadline) == std::future_status::ready;
+  const service::Appended appended = answered ? answer.get() : service::Appended{};
+  if (appended.outcome == service::Outcome::refused)
+    throw std::runtime_error("the ledger refused the policy's entries: " + appended.reason);
+  if (appended.outcome == service::Outcome::unknown)
+    throw std::runtime_error(
+        "the ledger has not answered; the new policy comes into force when it has the entries");
 }
 
 std::shared_ptr<const route::Policy> Exchange::policy() const {
@@ -445,8 +459,8 @@ void Exchange::acknowledge(const Caller& caller, const Delivery& delivery, const
       });
 }
 
-void Exchange::refused_at_door(const std::string& address, const std::string& code) {
-  state_->door.refused(address, code);
+void Exchange::refused_at_door(const std::string& source, const std::string& code) {
+  state_->door.refused(source, code);
 }
 
 void Exchange::record_refusal(const Caller& caller, const std::string& route, const std::string& name,

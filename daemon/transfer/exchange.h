@@ -78,8 +78,9 @@ class Exchange {
   void open_delivery(const Caller& caller, const Delivery& delivery, const Counter::Opened& done);
   void acknowledge(const Caller& caller, const Delivery& delivery, const Done& done);
 
-  // A connection was turned away before it logged in.
-  void refused_at_door(const std::string& address, const std::string& code);
+  // A connection was turned away before it logged in. `source` is what limits count as one: an IPv4 address,
+  // or the /64 of an IPv6 address.
+  void refused_at_door(const std::string& source, const std::string& code);
 
   // A refusal that the tree itself decides, for a name of this route (or none that is known).
   void record_refusal(const Caller& caller, const std::string& route, const std::string& name,

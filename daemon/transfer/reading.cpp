@@ -60,20 +60,28 @@ bool Counter::opened_lately(const Key& key) {
 
 void Counter::open(const Caller& caller, const Delivery& delivery, Post post, const Opened& done) {
   if (!recorder_.available()) return done(not_recorded());
-  std::optional<object::Object> object;
-  try {
-    object = objects_.open(delivery.object);
-  } catch (const std::system_error&) {
-    object.reset();
-  }
-  if (!object)
-    return done(
-        Problem{Problem::Kind::failed, "The hub cannot find this delivery's object. Please tell the hub."});
-  std::shared_ptr<Reading> reading(new Reading(*this, std::move(post), caller, delivery, std::move(*object)));
-  const Key key(caller.user, delivery.object);
+  const Post on_worker = post;
+  on_worker([this, caller, delivery, post = std::move(post), done = std::move(done)]() mutable {
+    std::optional<object::Object> object;
+    try {
+      object = objects_.open(delivery.object);
+    } catch (const std::system_error&) {
+      object.reset();
+    }
+    if (!object)
+      return done(
+          Problem{Problem::Kind::failed, "The hub cannot find this delivery's object. Please tell the hub."});
+    record_opened(
+        std::shared_ptr<Reading>(new Reading(*this, std::move(post), caller, delivery, std::move(*object))),
+        std::move(done));
+  });
+}
+
+void Counter::record_opened(std::shared_ptr<Reading> reading, Opened done) {
+  const Key key(reading->caller_.user, reading->delivery_.object);
   if (opened_lately(key)) return done(std::move(reading));
-  recorder_.record({delivery_event("delivery.opened", caller, delivery)},
-                   [this, key, reading, done](const service::Appended& appended) {
+  recorder_.record({delivery_event("delivery.opened", reading->caller_, reading->delivery_)},
+                   [this, key, reading, done = std::move(done)](const service::Appended& appended) {
                      if (appended.outcome != service::Outcome::durable) return done(not_recorded());
                      {
                        const std::lock_guard lock(mutex_);

@@ -63,6 +63,7 @@ class Counter {
   friend class Reading;
   using Key = std::pair<std::string, std::string>;  // account, object
   bool opened_lately(const Key& key);
+  void record_opened(std::shared_ptr<Reading> reading, Opened done);
   bool collected(const Delivery& delivery);
   void sent(const Caller& caller, const Delivery& delivery, std::uint64_t from, std::uint64_t to);
 

@@ -16,33 +16,35 @@ std::string or_dash(const std::string& value) { return value.empty() ? "-" : val
 Recorder::Recorder(Projection& projection, Ledger ledger, Clock clock, Log log)
     : projection_(projection), ledger_(std::move(ledger)), clock_(std::move(clock)), log_(std::move(log)) {}
 
-void Recorder::record(std::vector<entry::Event> batch, Answered answered, std::function<void()> refused) {
-  submit(std::move(batch), std::move(answered), std::move(refused), false);
+void Recorder::record(std::vector<entry::Event> batch, Answered answered, Settled settled) {
+  submit(std::move(batch), std::move(answered), std::move(settled), false);
 }
 
 void Recorder::record_surely(std::vector<entry::Event> batch) { submit(std::move(batch), {}, {}, true); }
 
-void Recorder::submit(std::vector<entry::Event> batch, Answered answered, std::function<void()> refused,
-                      bool surely) {
+// `again`: a refusal for now does not end it, because it must be recorded, or because it may be already.
+void Recorder::submit(std::vector<entry::Event> batch, Answered answered, Settled settled, bool again) {
   auto kept = std::make_shared<std::vector<entry::Event>>(batch);
   {
     const std::lock_guard lock(mutex_);
     ++outstanding_;
   }
-  ledger_.append(std::move(batch), [this, kept, surely, answered = std::move(answered),
-                                    refused = std::move(refused)](const service::Appended& appended) {
-    const bool later = appended.outcome == service::Outcome::unknown || (surely && appended.try_again);
-    if (appended.outcome == service::Outcome::durable) {
-      available_ = true;
-      for (std::size_t i = 0; i < kept->size(); ++i)
-        projection_.apply(appended.seqs[i], appended.times[i], (*kept)[i]);
-    } else if (later) {
+  ledger_.append(std::move(batch), [this, kept, again, answered = std::move(answered),
+                                    settled = std::move(settled)](const service::Appended& appended) {
+    const bool durable = appended.outcome == service::Outcome::durable;
+    if (appended.outcome == service::Outcome::unknown || (again && !durable && appended.try_again)) {
       available_ = false;
       const std::lock_guard lock(mutex_);
-      unresolved_.push_back({std::move(*kept), refused, surely});
+      unresolved_.push_back({std::move(*kept), settled});
     } else {
-      log_("the ledger refused an entry: " + appended.reason);
-      if (refused) refused();
+      if (durable) {
+        available_ = true;
+        for (std::size_t i = 0; i < kept->size(); ++i)
+          projection_.apply(appended.seqs[i], appended.times[i], (*kept)[i]);
+      } else {
+        log_("the ledger refused an entry: " + appended.reason);
+      }
+      if (settled) settled(durable);
     }
     if (answered) answered(appended);
     const std::lock_guard lock(mutex_);
@@ -64,16 +66,18 @@ void Recorder::append_ended(const Ended& ended, std::uint64_t count) {
   record_surely({std::move(event)});
 }
 
+void Recorder::record_each(const Ended& ended) { append_ended(ended, 1); }
+
 void Recorder::record_ended(Ended ended) {
   {
     const std::lock_guard lock(mutex_);
-    const Kind kind{ended.event, ended.caller.user, ended.route, ended.code};
+    const Kind kind{ended.event, ended.caller.agency, ended.caller.user, ended.route, ended.code};
     const auto [place, first] = gathered_.try_emplace(kind);
     Gathered& gathered = place->second;
     if (!first) {
       if (gathered.count == 0) {
         gathered.first = std::move(ended);
-      } else if (gathered.first.reason.size() + ended.name.size() < kReasonBytes) {
+      } else if (!ended.name.empty() && gathered.first.reason.size() + ended.name.size() < kReasonBytes) {
         gathered.first.reason += "; also " + ended.name;
       }
       ++gathered.count;
@@ -110,7 +114,7 @@ void Recorder::tick() {
     const std::lock_guard lock(mutex_);
     again.swap(unresolved_);
   }
-  for (Unresolved& one : again) submit(std::move(one.batch), {}, std::move(one.refused), one.surely);
+  for (Unresolved& one : again) submit(std::move(one.batch), {}, std::move(one.settled), true);
   flush_gathered(clock_() - kMinute);
 }
 

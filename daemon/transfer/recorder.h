@@ -34,12 +34,14 @@ class Recorder {
  public:
   Recorder(Projection& projection, Ledger ledger, Clock clock, Log log);
 
-  // Appends `batch`. `answered` is told once what the caller may be told now; `refused` is called, at that
-  // moment or later, when it is certain that the batch is not in the ledger and will never be. An unknown
-  // outcome is resolved by tick(), which submits the same batch again until there is an answer: the ids make
-  // that harmless.
+  // Appends `batch`. `answered` is told once what the caller may be told now; `settled`, at that moment or
+  // later, whether the batch is in the ledger, once that is certain. An unknown outcome is resolved by
+  // tick(), which submits the same batch again until there is an answer: the ids make that harmless. That a
+  // repetition was not taken for now says nothing of the first submission, so only a ledger that has looked
+  // settles it.
   using Answered = std::function<void(const service::Appended&)>;
-  void record(std::vector<entry::Event> batch, Answered answered, std::function<void()> refused);
+  using Settled = std::function<void(bool durable)>;
+  void record(std::vector<entry::Event> batch, Answered answered, Settled settled);
 
   // Appends what has happened whether or not it can be recorded now: it is kept until the ledger takes it.
   void record_surely(std::vector<entry::Event> batch);
@@ -59,6 +61,8 @@ class Recorder {
     std::uint64_t size = 0;
   };
   void record_ended(Ended ended);
+  // The same, never gathered with others: for a number that is bounded.
+  void record_each(const Ended& ended);
 
   // Whether the ledger answered when last asked.
   bool available() const { return available_; }
@@ -72,17 +76,16 @@ class Recorder {
  private:
   struct Unresolved {
     std::vector<entry::Event> batch;
-    std::function<void()> refused;
-    bool surely = false;
+    Settled settled;
   };
   struct Gathered {
     Ended first;
     std::uint64_t count = 0;
     entry::Micros since = 0;
   };
-  using Kind = std::tuple<std::string, std::string, std::string, std::string>;
+  using Kind = std::tuple<std::string, std::string, std::string, std::string, std::string>;
 
-  void submit(std::vector<entry::Event> batch, Answered answered, std::function<void()> refused, bool surely);
+  void submit(std::vector<entry::Event> batch, Answered answered, Settled settled, bool again);
   void append_ended(const Ended& ended, std::uint64_t count);
   void flush_gathered(entry::Micros before);
 

@@ -93,6 +93,7 @@ std::optional<Problem> Upload::failed() const {
 void Upload::close(Done done) {
   post_([self = shared_from_this(), done = std::move(done)] {
     self->run(done, [&] {
+      self->check_whole();
       {
         const std::lock_guard lock(self->mutex_);
         self->closed_ = true;
@@ -230,6 +231,13 @@ void Upload::consume(const std::vector<std::uint8_t>& data) {
   contiguous_ += data.size();
 }
 
+void Upload::check_whole() const {
+  if (!early_.empty())
+    throw Refused{"write-order",
+                  {Problem::Kind::failed, "Part of the file is missing: there is a gap after byte " +
+                                              std::to_string(contiguous()) + ". Please upload it again."}};
+}
+
 void Upload::finish(std::string name, Done done) {
   post_([self = shared_from_this(), name = std::move(name), done = std::move(done)] {
     self->run(done, [&] { self->commit(name, done); });
@@ -238,10 +246,7 @@ void Upload::finish(std::string name, Done done) {
 
 void Upload::commit(const std::string& name, const Done& done) {
   if (ended_) return done(Problem{Problem::Kind::failed, "This file was already finished."});
-  if (!early_.empty())
-    throw Refused{"write-order",
-                  {Problem::Kind::failed, "Part of the file is missing: there is a gap after byte " +
-                                              std::to_string(contiguous()) + ". Please upload it again."}};
+  check_whole();
   if (!desk_.recorder.available()) throw Refused{"ledger-unavailable", not_recorded()};
   open_pipeline();
   const std::string sha256 = hex_digest(*pipeline_->hash);
@@ -257,20 +262,19 @@ void Upload::commit(const std::string& name, const Done& done) {
   ended_ = true;
   desk_.recorder.record(
       std::move(events),
-      [self = shared_from_this(), done](const service::Appended& appended) {
+      [done](const service::Appended& appended) {
         if (appended.outcome == service::Outcome::durable) return done(std::nullopt);
-        if (appended.outcome == service::Outcome::unknown)
-          return done(
-              Problem{Problem::Kind::failed,
-                      "The hub does not know yet whether this file was recorded. Look in /receipts before "
-                      "you send it again."});
-        self->post_([self, done] {
-          self->fail("ledger-unavailable", not_recorded());
-          done(not_recorded());
-        });
+        if (appended.outcome == service::Outcome::refused) return done(not_recorded());
+        done(Problem{Problem::Kind::failed,
+                     "The hub does not know yet whether this file was recorded. Look in /receipts before "
+                     "you send it again."});
       },
-      [&store = desk_.objects, objects] {
-        for (const object::ObjectId& object : objects) store.remove(object);
+      [self = shared_from_this(), objects](bool durable) {
+        if (durable) return;
+        self->post_([self, objects] {
+          for (const object::ObjectId& object : objects) self->desk_.objects.remove(object);
+          self->fail("ledger-unavailable", not_recorded());
+        });
       });
 }
 

@@ -72,6 +72,7 @@ class Upload : public std::enable_shared_from_this<Upload> {
   void consume(const std::vector<std::uint8_t>& data);
   void open_pipeline();
   void check_size(std::uint64_t size) const;
+  void check_whole() const;
   void commit(const std::string& name, const Done& done);
   std::vector<entry::Event> batch(const std::string& name, const std::string& sha256) const;
   void fail(const std::string& code, const Problem& problem);

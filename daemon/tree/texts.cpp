@@ -53,7 +53,26 @@ bool happened(const transfer::Transfer& transfer, std::string_view event, std::s
   });
 }
 
+struct Advice {
+  std::string_view code, words;
+};
+
+// For refusals of something else than an upload, where nothing was lost or changed.
+constexpr std::array kAdvice = {
+    Advice{"not-collected", "The delivery still waits. Download it first, then remove it."},
+    Advice{"already-delivered", "Nothing: the file stays delivered, and nothing was changed."},
+    Advice{"suspended", "Nothing was changed; the delivery is held until the route is live again."},
+    Advice{"not-readable", "Nothing was changed. Look in /receipts for what became of the file."},
+    Advice{"not-removable", "Nothing was changed."},
+    Advice{"no-folders", "Nothing was changed. Put files straight into a folder of /send."},
+    Advice{"no-renames", "Nothing was changed."},
+    Advice{"no-links", "Nothing was changed."},
+    Advice{"ledger-unavailable", "Nothing of the file was kept. Upload it again later."},
+};
+
 std::string what_to_do(const transfer::Transfer& transfer, std::string_view agency) {
+  for (const Advice& advice : kAdvice)
+    if (advice.code == transfer.code) return std::string(advice.words);
   if (transfer.outcome == transfer::Outcome::refused)
     return "The file was not taken and nothing of it was kept. Put right what the reason says and upload it "
            "again.";
@@ -119,6 +138,13 @@ std::string readme_text(const HubFacts& hub, const route::Policy& policy, const 
   std::ostringstream out;
   out << hub.name << "\n\nYou are " << account.user << ", an account of " << agency.name << " (" << agency.id
       << ").\n\n";
+  if (account.role == agreement::AccountRole::auditor) {
+    out << "You are an auditor: this page is all there is to see here. The ledger itself is verified at the "
+           "hub, from "
+           "its\nsocket or a copy of its folder: chancery ledger verify.\n\nIts name: "
+        << hub.origin << "\nThis hub's SSH host key: " << hub.host_key_fingerprint << "\n";
+    return with_crlf(out.str());
+  }
   out << "Routes on which you send: put files here. What you put is listed for a day and cannot be read "
          "back.\n";
   list_routes(out, route::routes_from(policy, agency.id), "send");

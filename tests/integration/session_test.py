@@ -262,7 +262,7 @@ class Refusals(SessionTest):
                     pass
             except ConnectionResetError:
                 pass
-        self.server.expect("refused 127.0.0.1 key_exchange")
+        self.server.expect("refused 127.0.0.1 key-exchange")
 
     def test_a_stranger_who_only_sends_is_cut_off(self):
         ignored = bytes(32000)
@@ -282,7 +282,7 @@ class Refusals(SessionTest):
         held = [self.server.connect() for _ in range(4)]
         with self.server.connect() as fifth:
             self.assertEqual(fifth.recv(1), b"")
-        self.server.expect("refused 127.0.0.1 source_limit")
+        self.server.expect("refused 127.0.0.1 source-limit")
         for connection in held:
             connection.close()
 
@@ -292,7 +292,7 @@ class Refusals(SessionTest):
                               stderr=subprocess.DEVNULL) as first:
             self.server.expect("alice logged in")
             self.assertNotEqual(self.server.sftp(self.key, "pwd").returncode, 0)
-            self.server.expect("refused 127.0.0.1 account_limit")
+            self.server.expect("refused 127.0.0.1 account-limit")
             self.assertEqual(self.server.sftp(self.key, "pwd", user="bob").returncode, 0)
             first.stdin.close()
         self.server.expect("ended alice")

@@ -219,6 +219,8 @@ TEST_F(ExchangeTest, WhileTheLedgerIsAwayNothingIsTakenOrShown) {
   ASSERT_TRUE(problem);
   EXPECT_NE(problem->sentence.find("try again later"), std::string::npos);
   EXPECT_EQ(waiting().size(), 1U);
+  for (int i = 0; i < 50 && stage.object_files().size() > 2; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
   EXPECT_EQ(stage.object_files().size(), 2U) << "only the first file's objects";
   EXPECT_TRUE(std::holds_alternative<Problem>(stage.open_delivery(waiting()[0])));
 }
@@ -249,7 +251,48 @@ TEST_F(ExchangeTest, AnUnknownOutcomeIsToldAsUnknownAndResolvedLater) {
   EXPECT_EQ(stage.ledger.count("file.accepted"), 1U) << "asked again, not appended again";
 }
 
-TEST_F(ExchangeTest, ARestartRemovesWhatNoEntryNamesAndNothingElse) {
+TEST_F(ExchangeTest, ARepetitionThatIsTurnedAwayRemovesNothing) {
+  stage.ledger.next = service::Outcome::unknown;
+  stage.ledger.store_unknown = true;
+  ASSERT_TRUE(stage.put("oct.csv", "rows"));
+  stage.ledger.next = service::Outcome::refused;  // busy, closing, or away again: it has not looked
+  stage.ledger.try_again = true;
+  stage.ledger.writable = true;
+  std::this_thread::sleep_for(std::chrono::milliseconds(2500));
+  EXPECT_EQ(stage.object_files().size(), 2U);
+  stage.ledger.next = service::Outcome::durable;
+  for (int i = 0; i < 50 && waiting().empty(); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_EQ(waiting().size(), 1U);
+}
+
+TEST_F(ExchangeTest, AnActivationOfUnknownOutcomeComesIntoForceWithItsEntries) {
+  auto changed = std::make_shared<route::Policy>(*stage.policy);
+  changed->hash = std::string(64, 'b');
+  stage.ledger.next = service::Outcome::unknown;
+  EXPECT_THROW(stage.exchange->activate(changed), std::runtime_error);
+  EXPECT_EQ(stage.exchange->policy()->hash, std::string(64, 'a'));
+  stage.ledger.next = service::Outcome::durable;
+  for (int i = 0; i < 50 && stage.exchange->policy()->hash[0] == 'a'; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_EQ(stage.exchange->policy()->hash, std::string(64, 'b'));
+  EXPECT_EQ(stage.ledger.count("policy.activated"), 2U);
+}
+
+TEST_F(ExchangeTest, RoutesOfOthersAreNotTellable) {
+  auto changed = std::make_shared<route::Policy>(*stage.policy);
+  changed->hash = std::string(64, 'c');
+  route::Route other = changed->routes["flow"];
+  other.id = "secret";
+  other.from = {"gamma"};
+  other.to = {"beta"};
+  changed->routes["secret"] = other;
+  stage.exchange->activate(changed);
+  EXPECT_TRUE(std::holds_alternative<Problem>(stage.exchange->begin(stage.sender, "secret", "a.csv")));
+  EXPECT_EQ(stage.ledger.last("file.refused")->plain.at("route"), "-");
+}
+
+TEST_F(ExchangeTest, ARestartSetsAsideWhatNoEntryNamesAndNothingElse) {
   ASSERT_FALSE(stage.put("oct.csv", "rows"));
   stage.exchange->stop();
   const std::string orphan(32, 'b');
@@ -258,6 +301,7 @@ TEST_F(ExchangeTest, ARestartRemovesWhatNoEntryNamesAndNothingElse) {
   std::ofstream(stage.directory / "objects" / "tmp" / (orphan + "~" + lost + "~alpha~flow")) << "half";
   stage.open();
   EXPECT_EQ(stage.object_files().size(), 2U);
+  EXPECT_TRUE(std::filesystem::exists(stage.directory / "objects" / "orphans" / (orphan + ".age")));
   EXPECT_EQ(waiting().size(), 1U);
   const auto abandoned = stage.ledger.last("file.abandoned");
   ASSERT_TRUE(abandoned);

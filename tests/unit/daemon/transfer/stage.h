@@ -31,7 +31,7 @@ class FakeLedger {
     return {[this](std::vector<entry::Event> batch, std::function<void(service::Appended)> done) {
               done(append(std::move(batch)));
             },
-            [this] { return next == service::Outcome::durable; }};
+            [this] { return writable || next == service::Outcome::durable; }};
   }
 
   service::Appended append(std::vector<entry::Event> batch) {
@@ -76,6 +76,7 @@ class FakeLedger {
   }
 
   std::atomic<service::Outcome> next = service::Outcome::durable;
+  std::atomic<bool> writable = false;       // says it takes entries whatever `next` is
   std::atomic<bool> try_again = false;      // what a refusal says of itself
   std::atomic<bool> store_unknown = false;  // an unknown outcome is in the ledger all the same
   std::atomic<entry::Micros> now = 1'790'000'000'000'000;
@@ -178,7 +179,8 @@ class Stage {
   std::vector<std::filesystem::path> object_files() const {
     std::vector<std::filesystem::path> files;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(directory / "objects"))
-      if (entry.is_regular_file()) files.push_back(entry.path());
+      if (entry.is_regular_file() && entry.path().parent_path().filename() != "orphans")
+        files.push_back(entry.path());
     return files;
   }
 
