@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <optional>
 #include <stdexcept>
+#include <utility>
 
 #include "policies/seal/armor.h"
 #include "policies/seal/primitives.h"
@@ -49,7 +50,7 @@ struct Opener::State {
     start.insert(start.end(), bytes.begin(), bytes.end());
     recognised = recognise();
     if (recognised) {
-      const std::vector<std::uint8_t> all = std::move(start);
+      const std::vector<std::uint8_t> all = std::exchange(start, {});
       take(all);
     }
   }
