@@ -185,8 +185,8 @@ void say_what_next(const std::string& shown) {
       << "A hub for trying, in " << shown
       << ":\n"
          "  chancery.toml              the hub: loopback only\n"
-         "  agencies/                  moorvale-acute sends, northmoor-council receives, audit reads the "
-         "ledger\n"
+         "  agencies/                  moorvale-acute sends, northmoor-council receives, audit is an "
+         "auditor's\n"
          "  agreements/DSA-042.toml    what they agreed\n"
          "  routes/maternity-cc.toml   the one route, live\n"
          "  clients/AGENCY/            each agency's own keys: an SSH key to log in with, an age identity "
