@@ -37,11 +37,19 @@ class LedgerDisk : public LedgerFault, public ::testing::WithParamInterface<Faul
   std::vector<std::string> failing() const {
     const std::string injection = GetParam().injection;
     const std::string call = injection.substr(0, injection.find(':'));
-    return {"strace", "-D",
-            "-f",     "-qq",
-            "-o",     (folder_ / "trace").string(),
-            "-e",     "trace=" + call,
-            "-e",     "inject=" + injection};
+    // LeakSanitizer cannot work under strace.
+    return {"strace",
+            "-E",
+            "ASAN_OPTIONS=detect_leaks=0",
+            "-D",
+            "-f",
+            "-qq",
+            "-o",
+            (folder_ / "trace").string(),
+            "-e",
+            "trace=" + call,
+            "-e",
+            "inject=" + injection};
   }
 
   // Appends until one is not acknowledged; answers why not.
