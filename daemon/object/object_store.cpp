@@ -21,7 +21,7 @@ namespace chancery::object {
 namespace {
 
 constexpr std::size_t kIdDigits = 32;
-constexpr std::time_t kOrphanSeconds = 30 * 24 * 3600;
+constexpr std::time_t kOrphanSeconds = std::time_t{30} * 24 * 3600;
 constexpr std::uint64_t kWritebackStep = 8 << 20;  // bytes after which the kernel is asked to begin writing
 
 [[noreturn]] void fail(const std::string& what) {

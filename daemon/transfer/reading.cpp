@@ -58,7 +58,7 @@ bool Counter::opened_lately(const Key& key) {
   return opened_.contains(key);
 }
 
-void Counter::open(const Caller& caller, const Delivery& delivery, Post post, const Opened& done) {
+void Counter::open(const Caller& caller, const Delivery& delivery, Post post, Opened done) {
   if (!recorder_.available()) return done(not_recorded());
   const Post on_worker = post;
   on_worker([this, caller, delivery, post = std::move(post), done = std::move(done)]() mutable {

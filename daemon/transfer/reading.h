@@ -51,7 +51,7 @@ class Counter {
   // Records delivery.opened, durable before `done` gets the reading. The same account opening the same object
   // again within a minute adds no entry.
   using Opened = std::function<void(std::variant<std::shared_ptr<Reading>, Problem>)>;
-  void open(const Caller& caller, const Delivery& delivery, Post post, const Opened& done);
+  void open(const Caller& caller, const Delivery& delivery, Post post, Opened done);
 
   // Takes responsibility for a delivery; refused until one account has been sent every byte of it.
   void acknowledge(const Caller& caller, const Delivery& delivery, const Done& done);

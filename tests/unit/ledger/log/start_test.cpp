@@ -143,7 +143,7 @@ TEST_F(Start, a_damaged_first_entry_is_named_and_what_is_there_is_served) {
     EXPECT_EQ(log.head().size, 3U);
     EXPECT_NE(log.head().reason.find("entry 0 is damaged"), std::string::npos) << log.head().reason;
     EXPECT_NE(alarm.find("entry 0 is damaged"), std::string::npos) << alarm;
-    EXPECT_EQ(append(log, accepted("b")).outcome, Outcome::refused);
+    EXPECT_EQ(append(log, accepted("b")).outcome, Outcome::busy);
     EXPECT_EQ(entry_at(log, 1).event, "file.accepted");
     EXPECT_TRUE(log.checkpoint());
   }
