@@ -63,7 +63,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   static int on_public_key(ssh_session, const char* user, ssh_key_struct* key, char state,
                            void* self) noexcept;
   static int on_password(ssh_session, const char*, const char*, void* self) noexcept;
+#if LIBSSH_VERSION_INT >= SSH_VERSION_INT(0, 12, 0)
   static int on_interactive(ssh_message, ssh_session, void* self) noexcept;
+#endif
   static ssh_channel on_channel(ssh_session, void* self) noexcept;
   static int on_subsystem(ssh_session, ssh_channel, const char* name, void* self) noexcept;
   static int on_data(ssh_session, ssh_channel, void* bytes, std::uint32_t size, int is_stderr,
@@ -128,7 +130,10 @@ void Connection::start() {
   server_callbacks_.userdata = this;
   server_callbacks_.auth_pubkey_function = on_public_key;
   server_callbacks_.auth_password_function = on_password;
+#if LIBSSH_VERSION_INT >= SSH_VERSION_INT(0, 12, 0)
+  // Before 0.12 the library refuses it by itself, uncounted: the deadline bounds it.
   server_callbacks_.auth_kbdint_function = on_interactive;
+#endif
   server_callbacks_.channel_open_request_session_function = on_channel;
   ssh_callbacks_init(&server_callbacks_);
   channel_callbacks_.userdata = this;
@@ -177,9 +182,11 @@ int Connection::on_password(ssh_session, const char*, const char*, void* self) n
                [&](Connection& connection) { return connection.login_.other_method(); });
 }
 
+#if LIBSSH_VERSION_INT >= SSH_VERSION_INT(0, 12, 0)
 int Connection::on_interactive(ssh_message, ssh_session, void* self) noexcept {
   return on_password(nullptr, nullptr, nullptr, self);
 }
+#endif
 
 ssh_channel Connection::on_channel(ssh_session, void* self) noexcept {
   return guard(self, ssh_channel{nullptr}, [&](Connection& connection) { return connection.open_channel(); });
