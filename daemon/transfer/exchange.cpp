@@ -295,7 +295,7 @@ void Exchange::State::refuse(const Caller& caller, const std::string& route, con
   if (done) done(problem);
 }
 
-void Exchange::activate(std::shared_ptr<const route::Policy> policy) {
+void Exchange::activate(const std::shared_ptr<const route::Policy>& policy) {
   route::keep_policy(*policy, state_->settings.policies);
   const auto in_force = [state = state_.get(), policy](bool durable) {
     if (!durable) return;

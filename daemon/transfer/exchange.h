@@ -55,7 +55,7 @@ class Exchange {
   // Makes `policy` the one by which new transfers are judged; those under way keep theirs. It is kept whole
   // and recorded first (policy.activated, route.state); throws std::runtime_error when that cannot be done,
   // and nothing has changed then.
-  void activate(std::shared_ptr<const route::Policy> policy);
+  void activate(const std::shared_ptr<const route::Policy>& policy);
   std::shared_ptr<const route::Policy> policy() const;
 
   // Begins an upload, or says why not; a no is recorded. The same name may be uploaded again at any time.

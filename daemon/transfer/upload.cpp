@@ -28,8 +28,6 @@ struct Refused {
 
 std::string hex_digest(Botan::HashFunction& hash) { return Botan::hex_encode(hash.final_stdvec(), false); }
 
-std::string or_dash(const std::string& value) { return value.empty() ? "-" : value; }
-
 Problem not_recorded() {
   return {Problem::Kind::failed,
           "The hub cannot record transfers at the moment, so nothing of this file was kept. Please try again "
@@ -284,7 +282,7 @@ std::vector<entry::Event> Upload::batch(const std::string& name, const std::stri
   events[0].id = entry::id_from_hex(id_).value();
   events[0].name = "file.accepted";
   events[0].plain = {{"agency", caller_.agency},
-                     {"agreement", or_dash(route.agreement)},
+                     {"agreement", route.agreement},
                      {"outputs", std::to_string(pipeline_->outputs.size())},
                      {"policy", policy_->hash},
                      {"route", route_},
