@@ -64,10 +64,9 @@ Group::Place Group::place(const Prepared& entry, entry::Micros now) {
   return place;
 }
 
-void Group::finish() { batch_.root = chain_.root(); }
-
-bool Group::holds_any(const std::vector<Prepared>& batch) const {
-  return std::ranges::any_of(batch, [&](const Prepared& one) { return new_ids_.contains(one.id); });
+const store::Batch& Group::finish() {
+  batch_.root = chain_.root();
+  return batch_;
 }
 
 Appended Group::add(const std::vector<Prepared>& batch, entry::Micros now) {

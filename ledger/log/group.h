@@ -26,14 +26,8 @@ class Group {
   // As add(), for an entry of the service's own.
   void add_own(const Prepared& entry, entry::Micros now) { place(entry, now); }
 
-  // To be called when all is added; then batch() is the commit.
-  void finish();
-  const store::Batch& batch() const { return batch_; }
-
-  // Whether some id of `batch` gets its place here. Safe to ask while another thread commits the group.
-  bool holds_any(const std::vector<Prepared>& batch) const;
-  // Looks from now on at a later state of the store, which has everything before this group.
-  void look_at(store::Snapshot before) { before_ = std::move(before); }
+  // The commit, when all is added.
+  const store::Batch& finish();
   bool empty() const { return batch_.entries.empty(); }
 
  private:

@@ -65,7 +65,6 @@ void Writer::start() {
 
 void Writer::begin_ledger(const entry::Event& genesis) {
   append_own(genesis);
-  settle();
   if (head().size != 1) throw Error("the ledger cannot be begun: " + head().reason);
   sign();
 }
@@ -150,91 +149,65 @@ void Writer::run() {
   for (bool more = true; more;) {
     std::vector<Work> works = take();
     clock_.observe();
-    if (!works.empty()) write(std::move(works));
+    if (!works.empty()) write(works);
     keep_signed();
     keep_house();
     const std::scoped_lock lock(mutex_);
     more = !closed_ || !queue_.empty();
   }
   anchor();
-  settle();
 }
 
-void Writer::write(std::vector<Work> works) {
-  auto flight = std::make_shared<Flight>(chain_);
-  flight->works = std::move(works);
-  try {
-    if (can_write()) build(*flight);
-  } catch (const std::exception& error) {  // a key could not be made, a row could not be read
-    flight->group.reset();
-    chain_ = flight->before;
-    refuse(error.what());
-  }
-  const auto last = flight_;
-  if (!settle()) {  // it was built on a group that did not get through
-    flight->group.reset();
-    flight->answers.assign(flight->works.size(), {Outcome::busy, {}, {}, last->failure->reason});
-  } else if (!flight->group) {
-    flight->answers.assign(flight->works.size(),
-                           {Outcome::busy, {}, {}, "the ledger takes no entries: " + head().reason});
-  }
-  flight_ = flight;
-  behind_.run([this, flight] { commit(*flight); });
-}
-
-// Gives every work its answer, to be sent when the group is durable.
-void Writer::build(Flight& flight) {
-  const entry::Micros now = clock_.observe();
-  flight.group = std::make_unique<Group>(chain_, epochs_, store_.snapshot(), origin_);
-  const bool news = std::ranges::any_of(flight.works, [](const Work& work) { return !work.batch.empty(); });
-  if (const auto step = news ? clock_.take_step() : std::nullopt) {
-    flight.own = prepare_own(clock_event(*step));
-    flight.group->add_own(flight.own.front(), now);
-  }
-  for (const Work& work : flight.works) {
-    if (flight_ && flight_->group && flight_->group->holds_any(work.batch)) {
-      // A repetition of what is on its way: the answer is in the store once that has got there.
-      behind_.wait();
-      if (flight_->failure) return;  // write() answers
-      flight.group->look_at(store_.snapshot());
+void Writer::write(std::vector<Work>& works) {
+  std::vector<Appended> answers;
+  answers.reserve(works.size());
+  if (!can_write()) {
+    answers.assign(works.size(), {Outcome::busy, {}, {}, "the ledger takes no entries: " + head().reason});
+  } else {
+    const Chain before = chain_;
+    std::vector<Prepared> stepped;
+    try {
+      const entry::Micros now = clock_.observe();
+      Group group(chain_, epochs_, store_.snapshot(), origin_);
+      const bool news = std::ranges::any_of(works, [](const Work& work) { return !work.batch.empty(); });
+      if (const auto step = news ? clock_.take_step() : std::nullopt) {
+        stepped = prepare_own(clock_event(*step));
+        group.add_own(stepped.front(), now);
+      }
+      for (const Work& work : works) answers.push_back(group.add(work.batch, now));
+      commit(group, answers, before);
+    } catch (const std::exception& error) {  // not begun: a key could not be made, a row could not be read
+      chain_ = before;
+      refuse(error.what());
+      answers.assign(works.size(),
+                     {Outcome::busy, {}, {}, "the ledger takes no entries: " + head().reason});
     }
-    flight.answers.push_back(flight.group->add(work.batch, now));
   }
-  flight.group->finish();
+  for (std::size_t i = 0; i < works.size(); ++i) {
+    if (works[i].batch.empty()) answers[i] = {Outcome::durable, {}, {}, {}};
+    works[i].done(std::move(answers[i]));
+  }
 }
 
-// Waits for the group that was handed over. False when it failed: the chain is as it was before it.
-bool Writer::settle() {
-  behind_.wait();
-  const auto last = std::exchange(flight_, nullptr);
-  if (!last || !last->failure) return true;
-  chain_ = last->before;
-  return false;
-}
-
-// On the thread behind: makes the group durable and answers its callers.
-void Writer::commit(Flight& flight) {
-  try {
-    if (flight.group && !flight.group->empty()) {
-      store_.commit(flight.group->batch());
-      const std::scoped_lock lock(mutex_);
-      head_.size = flight.group->batch().first_seq + flight.group->batch().entries.size();
-      head_.root = flight.group->batch().root;
+void Writer::commit(Group& group, std::vector<Appended>& answers, const Chain& before) {
+  if (group.empty()) return;
+  const auto fail = [&](Outcome outcome, const std::string& reason) {
+    chain_ = before;
+    for (Appended& answer : answers) {
+      if (answer.outcome == Outcome::durable) answer = {outcome, {}, {}, reason};
     }
+  };
+  try {
+    store_.commit(group.finish());
   } catch (const store::Error& error) {
-    const bool full = error.fault() == store::Fault::full;
-    if (!full) refuse(error.what());
-    const std::string reason = full ? std::string("the ledger is full: ") + error.what() : error.what();
-    flight.failure = Appended{full ? Outcome::busy : Outcome::unknown, {}, {}, reason};
-    for (Appended& answer : flight.answers) {
-      if (answer.outcome == Outcome::durable) answer = *flight.failure;
-    }
+    if (error.fault() == store::Fault::full)
+      return fail(Outcome::busy, std::string("the ledger is full: ") + error.what());
+    refuse(error.what());
+    return fail(Outcome::unknown, error.what());
   }
-  for (std::size_t i = 0; i < flight.works.size(); ++i) {
-    if (flight.works[i].batch.empty()) flight.answers[i] = {Outcome::durable, {}, {}, {}};
-    flight.works[i].done(std::move(flight.answers[i]));
-  }
-  flight.works.clear();
+  const std::scoped_lock lock(mutex_);
+  head_.size = chain_.size();
+  head_.root = chain_.root();
 }
 
 std::vector<Prepared> Writer::prepare_own(const entry::Event& event) const {
@@ -247,7 +220,7 @@ void Writer::append_own(const entry::Event& event) {
   std::vector<Work> works(1);
   works[0].batch = prepare_own(event);
   works[0].done = [](const Appended&) {};
-  write(std::move(works));
+  write(works);
 }
 
 void Writer::keep_signed() {
@@ -262,7 +235,6 @@ void Writer::keep_house() {
   const entry::Micros now = clock_.steady();
   if (now - kept_house_at_ < kKeepHouseEvery) return;
   kept_house_at_ = now;
-  settle();
   if (!can_write()) return;
   try {
     store_.clear_stale_readers();
@@ -294,7 +266,6 @@ void Writer::watch_room() {
 
 void Writer::sign() {
   signed_at_ = clock_.steady();
-  settle();
   if (!can_write()) return;
   try {
     const auto signing = sign_checkpoint(store_.snapshot(), keys_, origin_, clock_.observe());
@@ -308,7 +279,6 @@ void Writer::sign() {
 
 void Writer::anchor() {
   anchored_at_ = clock_.steady();
-  settle();
   if (!can_write()) return;
   if (chain_.size() > signed_size_) sign();
   const auto snapshot = store_.snapshot();

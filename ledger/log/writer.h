@@ -4,11 +4,9 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
-#include <memory>
 #include <mutex>
 #include <thread>
 
-#include "ledger/log/behind.h"
 #include "ledger/log/chain.h"
 #include "ledger/log/epochs.h"
 #include "ledger/log/group.h"
@@ -38,10 +36,9 @@ class ClockWatch {
   std::optional<entry::Micros> step_;
 };
 
-// The one that writes, and its queue. Group commit: while one commit is on its way to the disk the queue
-// fills, and the next one takes all of it, up to kMaxBatch entries. Two threads take turns with the groups:
-// one builds the next (places, hashes, seals) while the other commits the last and answers its callers; only
-// ever one of them commits. Thread-safe but for what says otherwise.
+// The one thread that writes, and its queue. Group commit: while one commit is on its way to the disk the
+// queue fills, and the next one takes all of it, up to kMaxBatch entries. Thread-safe but for what says
+// otherwise.
 class Writer {
  public:
   struct Work {
@@ -70,20 +67,8 @@ class Writer {
   std::optional<Appended> turn_away(std::size_t entries, std::size_t bytes) const;  // holds mutex_
   void run();
   std::vector<Work> take();
-  // A group from the moment it is built until its callers are answered.
-  struct Flight {
-    explicit Flight(Chain at) : before(std::move(at)) {}
-    Chain before;
-    std::vector<Work> works;
-    std::vector<Appended> answers;
-    std::vector<Prepared> own;
-    std::unique_ptr<Group> group;     // none when there is nothing to commit
-    std::optional<Appended> failure;  // what its commit came to, if not to be durable
-  };
-  void write(std::vector<Work> works);
-  void build(Flight& flight);
-  void commit(Flight& flight);
-  bool settle();
+  void write(std::vector<Work>& works);
+  void commit(Group& group, std::vector<Appended>& answers, const Chain& before);
   std::vector<Prepared> prepare_own(const entry::Event& event) const;
   void append_own(const entry::Event& event);
   void keep_signed();
@@ -98,11 +83,10 @@ class Writer {
   std::string origin_;
   std::function<void(bool, const std::string&)> alarm_;
 
-  // Of the thread that builds.
+  // Of the thread.
   ClockWatch clock_;
   Epochs epochs_;
   Chain chain_;
-  std::shared_ptr<Flight> flight_;  // the last one handed over, until it is settled
   std::uint64_t signed_size_ = 0;
   entry::Micros signed_at_ = 0;
   entry::Micros anchored_at_ = 0;
@@ -117,7 +101,6 @@ class Writer {
   bool closed_ = false;
   Head head_;
   std::thread thread_;
-  Behind behind_{"ledger-commit"};
 };
 
 }  // namespace chancery::log
