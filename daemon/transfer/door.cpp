@@ -50,7 +50,7 @@ void Door::flush() {
   std::vector<entry::Event> batch;
   const auto add = [&](const Key& key, std::uint64_t count) {
     entry::Event event;
-    event.id = entry::random_id();
+    event.id = entry::new_id();
     event.name = "session.refused";
     event.plain = {
         {"code", key.second}, {"count", std::to_string(count)}, {"since", entry::format_time(since)}};

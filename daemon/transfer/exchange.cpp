@@ -44,7 +44,7 @@ std::vector<entry::Event> activation_events(const route::Policy& policy, const A
   std::vector<entry::Event> events;
   if (policy.hash != before.policy) {
     entry::Event event;
-    event.id = entry::random_id();
+    event.id = entry::new_id();
     event.name = "policy.activated";
     event.plain = {{"files", std::to_string(policy.files.size())}, {"policy", policy.hash}};
     event.committed = {{"summary", std::to_string(policy.agencies.size()) + " agencies, " +
@@ -60,7 +60,7 @@ std::vector<entry::Event> activation_events(const route::Policy& policy, const A
     const std::string from = was == before.route_states.end() ? "-" : was->second;
     if (from == state) continue;
     entry::Event event;
-    event.id = entry::random_id();
+    event.id = entry::new_id();
     event.name = "route.state";
     event.plain = {{"from", from}, {"policy", policy.hash}, {"route", id}, {"to", state}};
     event.committed = {{"officer", ""}, {"reason", "the policy was loaded"}};
@@ -285,7 +285,7 @@ void Exchange::State::refuse(const Caller& caller, const std::string& route, con
   Recorder::Ended ended;
   ended.caller = caller;
   ended.event = "file.refused";
-  ended.transfer = entry::to_hex(entry::random_id());
+  ended.transfer = entry::to_hex(entry::new_id());
   if (now && concerns(*now, route, caller.agency)) ended.route = route;
   if (now) ended.policy = now->hash;
   ended.code = code;

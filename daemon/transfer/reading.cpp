@@ -13,7 +13,7 @@ constexpr entry::Micros kKeptAfterAcknowledging = 7LL * 24 * 60 * kMinute;
 
 entry::Event delivery_event(const std::string& name, const Caller& caller, const Delivery& delivery) {
   entry::Event event;
-  event.id = entry::random_id();
+  event.id = entry::new_id();
   event.name = name;
   event.plain = {{"agency", delivery.agency}, {"object", delivery.object}, {"transfer", delivery.transfer}};
   event.committed = {{"account", caller.user}, {"address", caller.address}, {"key", caller.key}};
@@ -143,7 +143,7 @@ void Counter::acknowledge(const Caller& caller, const Delivery& delivery, const 
 void Counter::dispose_old() {
   for (const Delivery& delivery : projection_.disposable(clock_() - kKeptAfterAcknowledging)) {
     entry::Event event;
-    event.id = entry::random_id();
+    event.id = entry::new_id();
     event.name = "object.disposed";
     event.plain = {{"code", "acknowledged"}, {"object", delivery.object}, {"transfer", delivery.transfer}};
     recorder_.record({std::move(event)},

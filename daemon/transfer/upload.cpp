@@ -73,7 +73,7 @@ Upload::Upload(Desk desk, Post post, Caller caller, std::shared_ptr<const route:
       route_(std::move(route)),
       name_(std::move(name)),
       temporary_(temporary),
-      id_(entry::to_hex(entry::random_id())),
+      id_(entry::to_hex(entry::new_id())),
       begun_(desk_.clock()) {}
 
 Upload::~Upload() { drop_early(); }
@@ -294,7 +294,7 @@ std::vector<entry::Event> Upload::batch(const std::string& name, const std::stri
                          {"subjects", ""}};
   for (const auto& output : pipeline_->outputs) {
     entry::Event event;
-    event.id = entry::random_id();
+    event.id = entry::new_id();
     event.name = "delivery.made";
     event.plain = {{"agency", output->agency},
                    {"object", output->draft.id()},

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <stdexcept>
 
+#include <boost/endian/conversion.hpp>
 #include <botan/hex.h>
 #include <botan/system_rng.h>
 
@@ -49,9 +50,15 @@ void require(bool condition, const char* message, std::string_view what) {
 
 }  // namespace
 
-EventId random_id() {
+EventId new_id() {
+  using namespace std::chrono;
+  const auto now = duration_cast<nanoseconds>(system_clock::now().time_since_epoch()).count();
+  const auto millis = static_cast<std::uint64_t>(now / 1'000'000);
+  const auto fraction = static_cast<std::uint64_t>(now % 1'000'000) * 4096 / 1'000'000;
   EventId id;
-  Botan::system_rng().randomize(id.data(), id.size());
+  Botan::system_rng().randomize(id.data() + 8, 8);
+  boost::endian::store_big_u64(id.data(), (millis << 16) | 0x7000 | fraction);  // version 7
+  id[8] = static_cast<std::uint8_t>((id[8] & 0x3F) | 0x80);                     // the RFC's variant
   return id;
 }
 

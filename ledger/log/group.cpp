@@ -39,7 +39,7 @@ bool has_repeated_id(const std::vector<Prepared>& batch) {
 
 std::size_t Group::IdHash::operator()(const entry::EventId& id) const {
   std::size_t hash = 0;
-  std::memcpy(&hash, id.data(), sizeof hash);
+  std::memcpy(&hash, id.data() + id.size() - sizeof hash, sizeof hash);
   return hash;
 }
 

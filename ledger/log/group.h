@@ -35,7 +35,7 @@ class Group {
     std::uint64_t seq = 0;
     entry::Micros time = 0;
   };
-  struct IdHash {  // an id is random, or chosen by a caller who can only slow its own batch down
+  struct IdHash {  // an id's end is random, or chosen by a caller who can only slow its own batch down
     std::size_t operator()(const entry::EventId& id) const;
   };
   Place place(const Prepared& entry, entry::Micros now);

@@ -57,7 +57,7 @@ std::variant<store::Batch, std::string> sign_checkpoint(const store::Snapshot& s
 
 entry::Event genesis_event(const LogKeys& keys, const std::string& origin) {
   entry::Event event;
-  event.id = entry::random_id();
+  event.id = entry::new_id();
   event.name = "log.genesis";
   event.plain = {{"origin", origin},
                  {"vkey", keys.ed25519.verifier().text()},
@@ -72,7 +72,7 @@ entry::Event genesis_event(const LogKeys& keys, const std::string& origin) {
 
 entry::Event anchor_event(const store::StoredCheckpoint& checkpoint, const merkle::Hash& root) {
   entry::Event event;
-  event.id = entry::random_id();
+  event.id = entry::new_id();
   event.name = "log.anchor";
   event.plain = {{"size", std::to_string(checkpoint.size)},
                  {"root", merkle::to_base64(root)},
@@ -82,7 +82,7 @@ entry::Event anchor_event(const store::StoredCheckpoint& checkpoint, const merkl
 
 entry::Event clock_event(entry::Micros by) {
   entry::Event event;
-  event.id = entry::random_id();
+  event.id = entry::new_id();
   event.name = "clock.stepped";
   event.plain = {{"by-ms", std::to_string(by / 1000)}};
   return event;

@@ -179,8 +179,7 @@ void Writer::write(std::vector<Work>& works) {
     } catch (const std::exception& error) {  // not begun: a key could not be made, a row could not be read
       chain_ = before;
       refuse(error.what());
-      answers.assign(works.size(),
-                     {Outcome::busy, {}, {}, "the ledger takes no entries: " + head().reason});
+      answers.assign(works.size(), {Outcome::busy, {}, {}, "the ledger takes no entries: " + head().reason});
     }
   }
   for (std::size_t i = 0; i < works.size(); ++i) {

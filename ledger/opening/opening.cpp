@@ -21,9 +21,13 @@ std::span<const std::uint8_t> bytes_of(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
-void update_with_length(Botan::MessageAuthenticationCode& mac, std::span<const std::uint8_t> bytes) {
-  mac.update_be(static_cast<std::uint32_t>(bytes.size()));
-  mac.update(bytes);
+void append_length(std::vector<std::uint8_t>& out, std::size_t length) {
+  for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<std::uint8_t>(length >> shift));
+}
+
+void append_with_length(std::vector<std::uint8_t>& out, std::span<const std::uint8_t> bytes) {
+  append_length(out, bytes.size());
+  out.insert(out.end(), bytes.begin(), bytes.end());
 }
 
 std::optional<std::string> decode(std::string_view text) {
@@ -66,12 +70,17 @@ Salt random_salt() {
 Hash commitment(const Opening& opening, std::string_view origin, const entry::EventId& id,
                 std::string_view field) {
   thread_local const auto mac = Botan::MessageAuthenticationCode::create_or_throw("HMAC(SHA-256)");
+  thread_local std::vector<std::uint8_t>
+      before_value;  // many small updates would cost as much as the hashing
+  before_value.clear();
+  append_with_length(before_value, bytes_of(kCommitLabel));
+  append_with_length(before_value, bytes_of(origin));
+  append_with_length(before_value, id);
+  append_with_length(before_value, bytes_of(field));
+  append_length(before_value, opening.value.size());
   mac->set_key(opening.salt.data(), opening.salt.size());
-  update_with_length(*mac, bytes_of(kCommitLabel));
-  update_with_length(*mac, bytes_of(origin));
-  update_with_length(*mac, id);
-  update_with_length(*mac, bytes_of(field));
-  update_with_length(*mac, bytes_of(opening.value));
+  mac->update(before_value);
+  mac->update(bytes_of(opening.value));
   Hash result;
   mac->final(result.data());
   mac->clear();

@@ -24,7 +24,7 @@ using Clock = std::chrono::steady_clock;
 
 entry::Event accepted() {
   entry::Event event;
-  event.id = entry::random_id();
+  event.id = entry::new_id();
   event.name = "file.accepted";
   event.plain = {{"agency", "st-marys-hospital"},
                  {"agreement", "maternity-2026"},

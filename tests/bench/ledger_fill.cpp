@@ -17,7 +17,7 @@ const std::string kDigest(64, 'a');
 
 entry::Event accepted(const std::string& from, const std::string& route, std::size_t number) {
   entry::Event event;
-  event.id = entry::random_id();
+  event.id = entry::new_id();
   event.name = "file.accepted";
   event.plain = {{"agency", from},    {"agreement", "-"}, {"outputs", "1"},
                  {"policy", kDigest}, {"route", route},   {"transfer", entry::to_hex(event.id)}};
@@ -31,10 +31,10 @@ entry::Event accepted(const std::string& from, const std::string& route, std::si
 
 entry::Event delivered(const entry::Event& file, const std::string& to) {
   entry::Event event;
-  event.id = entry::random_id();
+  event.id = entry::new_id();
   event.name = "delivery.made";
   event.plain = {{"agency", to},
-                 {"object", entry::to_hex(entry::random_id())},
+                 {"object", entry::to_hex(entry::new_id())},
                  {"route", file.plain.at("route")},
                  {"sealed-sha256", kDigest},
                  {"sealed-size", "4312"},

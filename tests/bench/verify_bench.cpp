@@ -40,7 +40,7 @@ entry::Entry make_entry(std::uint64_t seq, const merkle::Hash& prev, const note:
   made.seq = seq;
   made.prev = prev;
   made.time = 1'793'611'800'000'000 + static_cast<entry::Micros>(seq);
-  made.id = entry::random_id();
+  made.id = entry::new_id();
   made.event = seq == 0 ? "log.genesis" : "file.accepted";
   const entry::EventRow* row = entry::find_event(made.event);
   for (const std::string_view field : row->plain) {

@@ -57,7 +57,7 @@ class LedgerProcess {
 
 inline entry::Event refused_file(std::uint64_t number) {
   entry::Event event;
-  event.id = entry::random_id();
+  event.id = entry::new_id();
   event.name = "file.refused";
   event.plain = {{"agency", "a"}, {"code", "too-large"}, {"count", "1"},
                  {"policy", "p"}, {"route", "r"},        {"transfer", entry::to_hex(event.id)}};

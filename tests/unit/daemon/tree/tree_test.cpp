@@ -320,7 +320,7 @@ TEST_F(TreeTest, ADeliveryAcknowledgedTwiceHidesNoLaterOneOfItsName) {
   EXPECT_EQ(receiver.list("/collect/flow"), std::vector<std::string>{"oct.csv.age"});
   // A ledger that has the second one all the same, from before a restart.
   auto again = *stage.ledger.last("delivery.acknowledged");
-  again.id = entry::random_id();
+  again.id = entry::new_id();
   static_cast<void>(stage.ledger.append({again}));
   stage.open();
   EXPECT_EQ(waiting(), 1U);
@@ -396,12 +396,12 @@ TEST_F(TreeTest, TenThousandDeliveriesAreListedInFullAndQuickly) {
   constexpr int kFiles = 10'000;
   std::vector<entry::Event> batch(2);
   for (int i = 0; i < kFiles; ++i) {
-    const std::string id = entry::to_hex(entry::random_id());
-    batch[0].id = entry::random_id();
+    const std::string id = entry::to_hex(entry::new_id());
+    batch[0].id = entry::new_id();
     batch[0].name = "file.accepted";
     batch[0].plain = {{"agency", "alpha"}, {"route", "flow"}, {"transfer", id}};
     batch[0].committed = {{"name", "file-" + std::to_string(i) + ".csv"}, {"size", "4"}};
-    batch[1].id = entry::random_id();
+    batch[1].id = entry::new_id();
     batch[1].name = "delivery.made";
     batch[1].plain = {{"agency", "beta"},      {"object", id},         {"route", "flow"},
                       {"sealed-sha256", "ab"}, {"sealed-size", "200"}, {"transfer", id}};

@@ -177,13 +177,33 @@ TEST(Time, IsReadBackAndImpossibleDaysAreRejected) {
 }
 
 TEST(EventId, HexIsLowerCaseAndWhole) {
-  const EventId id = random_id();
+  const EventId id = new_id();
   EXPECT_EQ(id_from_hex(to_hex(id)), id);
-  EXPECT_NE(random_id(), id);
   EXPECT_FALSE(id_from_hex(std::string(32, 'A')));
   EXPECT_FALSE(id_from_hex(std::string(31, 'a')));
   EXPECT_FALSE(id_from_hex(std::string(33, 'a')));
   EXPECT_FALSE(id_from_hex(std::string(32, 'g')));
+}
+
+// RFC 9562, 5.7: 48 bits of milliseconds, version 7, variant 10.
+TEST(EventId, NewOnesFollowTheClockAndAreNeverTheSame) {
+  const auto millis = [] {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(
+               std::chrono::system_clock::now().time_since_epoch())
+        .count();
+  };
+  const auto before = millis();
+  std::set<EventId> ids;
+  for (int i = 0; i < 10'000; ++i) ids.insert(new_id());
+  const auto after = millis();
+  EXPECT_EQ(ids.size(), 10'000U);
+  for (const EventId& id : ids) {
+    EXPECT_EQ(id[6] >> 4, 7);
+    EXPECT_EQ(id[8] >> 6, 2);
+    const auto at = std::stoll(to_hex(id).substr(0, 12), nullptr, 16);
+    EXPECT_GE(at, before);
+    EXPECT_LE(at, after);
+  }
 }
 
 }  // namespace

@@ -194,7 +194,7 @@ TEST_F(Append, a_full_queue_pushes_back_and_loses_nothing) {
   auto gate = go.get_future();
   log->submit(entry::Author::hub, {accepted("first")}, [&](const Appended&) { gate.wait(); });
   for (int i = 0; i < 20; ++i) {
-    for (entry::Event& event : batch) event.id = entry::random_id();
+    for (entry::Event& event : batch) event.id = entry::new_id();
     log->submit(entry::Author::hub, batch, [&](const Appended& answer) {
       if (answer.outcome == Outcome::durable) durable += answer.seqs.size();
       if (answer.outcome == Outcome::busy) ++busy;
@@ -219,7 +219,7 @@ TEST_F(Append, an_epoch_ends_and_the_next_has_its_own_key) {
     batch.clear();
     for (std::size_t i = 0; i < kMaxBatch; ++i) {
       entry::Event event;
-      event.id = entry::random_id();
+      event.id = entry::new_id();
       event.name = "policy.activated";
       event.plain = {{"files", "1"}, {"policy", "p"}};
       event.committed = {{"summary", "s"}};

@@ -42,7 +42,7 @@ class LogTest : public ::testing::Test {
     steady_ += time;
   }
 
-  static entry::Event accepted(const std::string& name, entry::EventId id = entry::random_id()) {
+  static entry::Event accepted(const std::string& name, entry::EventId id = entry::new_id()) {
     entry::Event event;
     event.id = id;
     event.name = "file.accepted";

@@ -24,7 +24,7 @@ TEST_F(ClientTest, appends_reads_finds_and_proves) {
   EXPECT_EQ(head.size, 3U);
   EXPECT_EQ(head.origin, "hub.example.org/ledger");
   EXPECT_EQ(client.find(event.id), 1U);
-  EXPECT_EQ(client.find(entry::random_id()), std::nullopt);
+  EXPECT_EQ(client.find(entry::new_id()), std::nullopt);
 
   const auto entries = client.entries(1, 10, true);
   ASSERT_EQ(entries.size(), 2U);

@@ -18,7 +18,7 @@
 
 namespace chancery::service {
 
-inline entry::Event accepted(const std::string& name, entry::EventId id = entry::random_id()) {
+inline entry::Event accepted(const std::string& name, entry::EventId id = entry::new_id()) {
   entry::Event event;
   event.id = id;
   event.name = "file.accepted";
@@ -32,7 +32,7 @@ inline entry::Event accepted(const std::string& name, entry::EventId id = entry:
 
 inline entry::Event hold() {
   entry::Event event;
-  event.id = entry::random_id();
+  event.id = entry::new_id();
   event.name = "hold.set";
   event.plain = {{"basis", "court"}, {"seqs", "1"}};
   event.committed = {{"officer", "dpo"}, {"reason", "case 7"}};
