@@ -28,9 +28,9 @@ std::vector<std::uint8_t> typed(std::span<const std::uint8_t> public_key) {
 // SHA-256(name || LF || type || key), of which the first four bytes are the id.
 std::uint32_t key_id(std::string_view name, std::span<const std::uint8_t> public_key) {
   const auto key = typed(public_key);
-  std::vector<std::uint8_t> bytes(name.begin(), name.end());
-  bytes.push_back('\n');
-  bytes.insert(bytes.end(), key.begin(), key.end());
+  std::vector<std::uint8_t> bytes(name.size() + 1 + key.size(), '\n');
+  const auto after_name = std::copy(name.begin(), name.end(), bytes.begin());
+  std::copy(key.begin(), key.end(), after_name + 1);
   const merkle::Hash hash = merkle::sha256_of(bytes);
   std::uint32_t id = 0;
   for (std::size_t i = 0; i < kKeyIdBytes; ++i) {

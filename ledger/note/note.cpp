@@ -43,11 +43,11 @@ std::optional<SignatureLine> parse_signature_line(std::string_view line) {
 std::string Note::encode() const {
   std::string out = text + "\n";
   for (const SignatureLine& line : signatures) {
-    std::vector<std::uint8_t> bytes;
-    for (int shift = 24; shift >= 0; shift -= 8) {
-      bytes.push_back(static_cast<std::uint8_t>(line.key_id >> shift));
+    std::vector<std::uint8_t> bytes(kKeyIdBytes + line.signature.size());
+    for (std::size_t i = 0; i < kKeyIdBytes; ++i) {
+      bytes[i] = static_cast<std::uint8_t>(line.key_id >> (24 - 8 * i));
     }
-    bytes.insert(bytes.end(), line.signature.begin(), line.signature.end());
+    std::copy(line.signature.begin(), line.signature.end(), bytes.begin() + kKeyIdBytes);
     out.append(kSignaturePrefix).append(line.name).append(1, ' ');
     out.append(Botan::base64_encode(bytes)).append(1, '\n');
   }
