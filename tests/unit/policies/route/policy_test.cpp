@@ -6,11 +6,12 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <unistd.h>
+#include <stdlib.h>
 
 namespace chancery::route {
 namespace {
@@ -24,6 +25,12 @@ const std::string kKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAcHBwcHBwcHBwcHBw
 std::string read_file(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
+}
+
+fs::path fresh_directory() {
+  std::string pattern = (fs::temp_directory_path() / "chancery-policy-XXXXXX").string();
+  if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
+  return pattern;
 }
 
 // A directory with a small policy that has no mistake.
@@ -69,7 +76,7 @@ class PolicyFiles : public testing::Test {
     return policy.value_or(Policy{});
   }
 
-  fs::path directory_ = fs::temp_directory_path() / ("chancery-policy-" + std::to_string(::getpid()));
+  fs::path directory_ = fresh_directory();
 };
 
 TEST_F(PolicyFiles, AreReadWhole) {

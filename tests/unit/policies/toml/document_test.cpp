@@ -2,12 +2,13 @@
 
 #include <filesystem>
 #include <fstream>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 namespace chancery::toml {
 namespace {
@@ -157,14 +158,18 @@ TEST(Document, ReadsSizes) {
 
 class Files : public testing::Test {
  protected:
-  Files() { fs::create_directories(directory_); }
+  Files() {
+    std::string pattern = (fs::temp_directory_path() / "chancery-toml-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
+    directory_ = pattern;
+  }
   ~Files() override { fs::remove_all(directory_); }
   std::string problem(const fs::path& path) {
     Mistakes mistakes;
     EXPECT_FALSE(Document::read(path, "x", mistakes).valid());
     return mistakes.empty() ? "" : mistakes[0].text();
   }
-  fs::path directory_ = fs::temp_directory_path() / ("chancery-toml-" + std::to_string(::getpid()));
+  fs::path directory_;
 };
 
 TEST_F(Files, OnlyRegularOnesOfReasonableSizeAreRead) {
