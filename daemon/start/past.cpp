@@ -53,7 +53,7 @@ service::Head wait_for_ledger(service::Client& client, const std::string& origin
                                  ", but chancery.toml says " + origin);
       if (!head.writable)
         throw std::runtime_error("the ledger takes no entries (" + head.reason +
-                                 "). Run `chancery ledger verify` to see where it is damaged.");
+                                 "). If it is damaged, `chancery ledger verify` says where.");
       return head;
     } catch (const service::Unavailable& error) {
       if (tried == 0) log(std::string("waiting for chancery-ledgerd: ") + error.what());

@@ -26,14 +26,18 @@ struct Clock {
   static Clock system();
 };
 
+inline constexpr std::uint64_t kDiskReserve = std::uint64_t{32} << 20;
+
 struct Options {
   std::filesystem::path folder;  // of the LMDB environment
   std::filesystem::path keys;    // of the key files
   std::string origin;            // the log's name: C2SP tlog-checkpoint's origin line
   Clock clock = Clock::system();
   std::size_t map_bytes = store::kMapBytes;
-  // Told once when the ledger becomes read-only (writable: false), and when its map fills up; head() has the
-  // same sentences. Called from the writer's threads; must not block, throw or call the log.
+  std::uint64_t disk_reserve = kDiskReserve;  // free bytes below which nothing is appended
+  // Told when the ledger becomes read-only (writable: false), takes entries again after a full disk, and when
+  // its map fills up; head() has the same sentences. Called from the writer's threads; must not block, throw
+  // or call the log.
   std::function<void(bool writable, const std::string& what)> alarm = {};
 };
 
@@ -72,7 +76,7 @@ struct StoredEntry {
 // A ledger that is open for appending. One thread of its own writes; every function is thread-safe.
 //
 // A ledger that is found damaged, or whose commit failed, is still read, but takes no more entries: head()
-// says why.
+// says why. On a disk that is nearly full it takes none until there is room again.
 class Log {
  public:
   // Opens the ledger, or begins one (keys, then the entry log.genesis) where neither entries nor keys are.

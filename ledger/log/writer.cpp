@@ -42,6 +42,7 @@ Writer::Writer(store::Store& store, const KeyFolder& folder, const LogKeys& keys
     : store_(store),
       keys_(keys),
       origin_(options.origin),
+      disk_reserve_(options.disk_reserve),
       alarm_(options.alarm),
       clock_(options.clock),
       epochs_(folder),
@@ -59,11 +60,13 @@ void Writer::start() {
     if (const auto last = read_signed_head(store_.snapshot())) signed_size_ = last->size;
   }
   watch_room();
+  watch_disk();
   thread_ = std::thread([this] { run(); });
   ::pthread_setname_np(thread_.native_handle(), "ledger-writer");
 }
 
 void Writer::begin_ledger(const entry::Event& genesis) {
+  watch_disk();
   append_own(genesis);
   if (head().size != 1) throw Error("the ledger cannot be begun: " + head().reason);
   sign();
@@ -80,7 +83,12 @@ void Writer::close() {
 
 Head Writer::head() const {
   const std::scoped_lock lock(mutex_);
-  return head_;
+  Head now = head_;
+  if (now.writable && disk_full_) {
+    now.writable = false;
+    now.reason = disk_is_full();
+  }
+  return now;
 }
 
 void Writer::refuse(const std::string& reason) {
@@ -106,6 +114,7 @@ bool Writer::is_full() const {
 std::optional<Appended> Writer::turn_away(std::size_t entries, std::size_t bytes) const {
   if (entries == 0) return std::nullopt;
   if (!head_.writable) return Appended{Outcome::busy, {}, {}, "the ledger takes no entries: " + head_.reason};
+  if (disk_full_) return Appended{Outcome::busy, {}, {}, "the ledger takes no entries: " + disk_is_full()};
   if (closed_) return Appended{Outcome::busy, {}, {}, "the ledger is closing; try again after the restart"};
   if (queued_entries_ + entries > kMaxQueued || queued_bytes_ + bytes > kMaxQueuedBytes) {
     return Appended{Outcome::busy, {}, {}, "the ledger is busy; try again later"};
@@ -149,6 +158,7 @@ void Writer::run() {
   for (bool more = true; more;) {
     std::vector<Work> works = take();
     clock_.observe();
+    watch_disk();
     if (!works.empty()) write(works);
     keep_signed();
     keep_house();
@@ -161,8 +171,16 @@ void Writer::run() {
 void Writer::write(std::vector<Work>& works) {
   std::vector<Appended> answers;
   answers.reserve(works.size());
+  std::uint64_t bytes = 0;
+  for (const Work& work : works)
+    for (const Prepared& one : work.batch) bytes += one.bytes();
+  const auto turn_all_away = [&](const std::string& why) {
+    answers.assign(works.size(), {Outcome::busy, {}, {}, "the ledger takes no entries: " + why});
+  };
   if (!can_write()) {
-    answers.assign(works.size(), {Outcome::busy, {}, {}, "the ledger takes no entries: " + head().reason});
+    turn_all_away(head().reason);
+  } else if (!has_disk(disk_reserve_ + 2 * bytes)) {
+    turn_all_away(disk_is_full());
   } else {
     const Chain before = chain_;
     std::vector<Prepared> stepped;
@@ -179,7 +197,7 @@ void Writer::write(std::vector<Work>& works) {
     } catch (const std::exception& error) {  // not begun: a key could not be made, a row could not be read
       chain_ = before;
       refuse(error.what());
-      answers.assign(works.size(), {Outcome::busy, {}, {}, "the ledger takes no entries: " + head().reason});
+      turn_all_away(head().reason);
     }
   }
   for (std::size_t i = 0; i < works.size(); ++i) {
@@ -234,7 +252,7 @@ void Writer::keep_house() {
   const entry::Micros now = clock_.steady();
   if (now - kept_house_at_ < kKeepHouseEvery) return;
   kept_house_at_ = now;
-  if (!can_write()) return;
+  if (!can_write() || !has_disk(disk_reserve_ / 4)) return;
   try {
     store_.clear_stale_readers();
     watch_room();
@@ -263,9 +281,38 @@ void Writer::watch_room() {
   if (news && alarm_) alarm_(true, warning);
 }
 
+// A commit that finds no room on the disk could not be told from one whose flush failed, after which nothing
+// is written any more. So the end of the disk is not reached: what is left serves the service's own few
+// pages. Not knowing how much is left is no reason to stop: the commit itself will tell.
+bool Writer::has_disk(std::uint64_t bytes) const {
+  try {
+    return store_.free_bytes() >= bytes;
+  } catch (const store::Error&) {
+    return true;
+  }
+}
+
+std::string Writer::disk_is_full() const {
+  return "its disk is full (less than " + std::to_string(disk_reserve_ >> 20) +
+         " MiB are left); free some space, and it goes on by itself";
+}
+
+// Some more than the reserve must be free before it goes on, so that it does not waver.
+void Writer::watch_disk() {
+  const bool full = !has_disk(disk_reserve_ + (disk_full_ ? disk_reserve_ / 4 : 0));  // only written here
+  if (full == disk_full_) return;
+  {
+    const std::scoped_lock lock(mutex_);
+    disk_full_ = full;
+  }
+  if (alarm_)
+    alarm_(!full, full ? "the ledger takes no entries: " + disk_is_full()
+                       : "the ledger's disk has room again: it takes entries");
+}
+
 void Writer::sign() {
   signed_at_ = clock_.steady();
-  if (!can_write()) return;
+  if (!can_write() || !has_disk(disk_reserve_ / 4)) return;
   try {
     const auto signing = sign_checkpoint(store_.snapshot(), keys_, origin_, clock_.observe());
     if (const auto* why = std::get_if<std::string>(&signing)) return refuse(*why);

@@ -74,13 +74,17 @@ class Writer {
   void keep_signed();
   void keep_house();
   void watch_room();
+  void watch_disk();
   void sign();
   void anchor();
   bool can_write() const;
+  bool has_disk(std::uint64_t bytes) const;
+  std::string disk_is_full() const;
 
   store::Store& store_;
   const LogKeys& keys_;
   std::string origin_;
+  std::uint64_t disk_reserve_;
   std::function<void(bool, const std::string&)> alarm_;
 
   // Of the thread.
@@ -100,6 +104,7 @@ class Writer {
   std::size_t queued_bytes_ = 0;
   bool closed_ = false;
   Head head_;
+  bool disk_full_ = false;
   std::thread thread_;
 };
 

@@ -43,7 +43,7 @@ struct Head {
   std::uint64_t size = 0;
   merkle::Hash root{};
   std::string origin;
-  bool writable = true;  // false after damage or a failed commit: reading goes on, appends are refused
+  bool writable = true;  // false after damage, a failed commit, or on a full disk: only reading goes on
   std::string reason;    // why it is not writable
   std::string warning;   // what will need the administrator soon; empty when nothing does
 };

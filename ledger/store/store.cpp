@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "ledger/store/snapshot.h"
@@ -334,6 +335,13 @@ std::size_t Store::map_bytes() const {
   MDB_envinfo info{};
   check(mdb_env_info(state_->env.get(), &info), "the map cannot be inspected");
   return info.me_mapsize;
+}
+
+std::uint64_t Store::free_bytes() const {
+  struct statvfs info {};
+  if (::statvfs(state_->folder.c_str(), &info) != 0)
+    throw Error(Fault::failed, state_->folder.string() + ": " + std::strerror(errno));
+  return std::uint64_t{info.f_bavail} * info.f_frsize;
 }
 
 }  // namespace chancery::store

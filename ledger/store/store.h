@@ -142,6 +142,7 @@ class Store {
 
   std::size_t used_bytes() const;  // of map_bytes(): what the tables' pages take, free ones included
   std::size_t map_bytes() const;
+  std::uint64_t free_bytes() const;  // that this user may still write on the ledger's file system
 
  private:
   struct State;

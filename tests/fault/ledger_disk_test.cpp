@@ -2,6 +2,7 @@
 // acknowledged stays, nothing of the failed commit or after it is acknowledged, and a restart recovers all.
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 
 #include "ledger/store/store.h"
 #include "ledger/verify/verify.h"
@@ -122,6 +123,60 @@ TEST_P(LedgerDisk, what_failed_is_never_acknowledged_and_a_restart_recovers) {
   const auto report = verify::check(verify::source_of(snapshot), std::nullopt);
   for (const auto& finding : report.findings) ADD_FAILURE() << finding.text;
   EXPECT_GE(report.entries, written_.size());
+}
+
+// The ledger on a small file system of its own, which only chancery-ledgerd and what it started can see.
+class LedgerFullDisk : public LedgerFault {
+ protected:
+  static constexpr const char* kMount = R"(mount -t tmpfs -o size=56m tmpfs "$0" && exec "$@")";
+
+  std::vector<std::string> on_a_small_disk() const {
+    std::filesystem::create_directory(folder_ / "ledger");
+    return {"unshare", "--user", "--map-root-user", "--mount", "sh", "-c", kMount, folder_ / "ledger"};
+  }
+
+  // That file system as this process reaches it.
+  std::filesystem::path seen(const LedgerProcess& process) const {
+    return "/proc/" + std::to_string(process.pid()) + "/root" + (folder_ / "ledger").string();
+  }
+
+  static bool soon(const std::function<bool()>& condition) {
+    for (int i = 0; i < 500; ++i) {
+      if (condition()) return true;
+      std::this_thread::sleep_for(10ms);
+    }
+    return false;
+  }
+};
+
+TEST_F(LedgerFullDisk, appends_stop_before_the_disk_is_full_and_go_on_when_there_is_room) {
+  if (std::system("unshare --user --map-root-user --mount mount -t tmpfs tmpfs /mnt 2> /dev/null") != 0)
+    GTEST_SKIP() << "this user may not mount a file system of its own";
+  LedgerProcess process(folder_, on_a_small_disk());
+  Client client(folder_ / "socket", service::Role::hub);
+  wait_for_service(client);
+  const auto before = client.append({refused_file(1)}, 10s);
+  ASSERT_EQ(before.outcome, Outcome::durable) << before.reason;
+
+  std::ofstream(seen(process) / "filler") << std::string(std::size_t{30} << 20, 'x');
+  ASSERT_TRUE(soon([&] { return !client.head().writable; }));
+  EXPECT_NE(client.head().reason.find("disk is full"), std::string::npos) << client.head().reason;
+  const entry::Event event = refused_file(2);
+  const auto during = client.append({event}, 10s);
+  EXPECT_EQ(during.outcome, Outcome::refused);
+  EXPECT_TRUE(during.try_again) << during.reason;
+  EXPECT_EQ(client.find(event.id), std::nullopt);
+  EXPECT_EQ(client.entries(before.seqs.at(0), 1, true).size(), 1U) << "reading stopped too";
+
+  std::filesystem::remove(seen(process) / "filler");
+  ASSERT_TRUE(soon([&] { return client.head().writable; }));
+  const auto after = client.append({event}, 10s);
+  EXPECT_EQ(after.outcome, Outcome::durable) << after.reason;
+  EXPECT_EQ(after.seqs.at(0), before.seqs.at(0) + 1);
+  const auto store = store::Store::open(seen(process), store::Mode::read_only);
+  const auto snapshot = store.snapshot();
+  const auto report = verify::check(verify::source_of(snapshot), std::nullopt);
+  for (const auto& finding : report.findings) ADD_FAILURE() << finding.text;
 }
 
 INSTANTIATE_TEST_SUITE_P(Faults, LedgerDisk, ::testing::ValuesIn(kFaults),

@@ -40,6 +40,8 @@ class LedgerProcess {
   LedgerProcess(const LedgerProcess&) = delete;
   LedgerProcess& operator=(const LedgerProcess&) = delete;
 
+  pid_t pid() const { return pid_; }
+
   // Sends the signal and waits for the end; answers waitpid's status.
   int end(int signal) {
     if (pid_ <= 0) return status_;

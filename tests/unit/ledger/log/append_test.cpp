@@ -251,6 +251,34 @@ TEST_F(Append, a_full_map_refuses_for_now_and_still_reads) {
   check_whole(*log);
 }
 
+TEST_F(Append, a_disk_that_is_nearly_full_takes_nothing_and_is_still_read) {
+  Options little = options();
+  little.disk_reserve = std::uint64_t{1} << 62;
+  try {
+    const Log log(little);
+    ADD_FAILURE() << "a ledger was begun on a full disk";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("disk is full"), std::string::npos) << error.what();
+  }
+  ASSERT_EQ(append(*open(), accepted("x")).outcome, Outcome::durable);
+  {
+    std::string alarm;
+    little.alarm = [&](bool writable, const std::string& what) { alarm = writable ? "" : what; };
+    Log log(little);
+    EXPECT_NE(alarm.find("disk is full"), std::string::npos) << alarm;
+    EXPECT_FALSE(log.head().writable);
+    EXPECT_NE(log.head().reason.find("disk is full"), std::string::npos) << log.head().reason;
+    const std::uint64_t size = log.head().size;
+    EXPECT_EQ(append(log, accepted("y")).outcome, Outcome::busy);
+    log.close();
+    EXPECT_EQ(log.head().size, size);
+    check_whole(log);
+  }
+  const auto log = open();
+  EXPECT_EQ(append(*log, accepted("y")).outcome, Outcome::durable);
+  check_whole(*log);
+}
+
 TEST_F(Append, a_map_that_fills_up_under_load_leaves_a_whole_chain) {
   map_bytes_ = std::size_t{4} << 20;
   const auto log = open();
