@@ -1,8 +1,12 @@
 #include "client/cli/file.h"
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <climits>
+#include <csignal>
 #include <cstdio>
 #include <optional>
 #include <stdexcept>
@@ -93,6 +97,47 @@ class Progress {
   Clock::time_point last_ = start_;
 };
 
+// The signals by which people, and the end of a session, stop a program.
+constexpr int kStopping[] = {SIGINT, SIGTERM, SIGHUP};
+
+// The temporary file that exists now, for the signal handler; its path stays where it is.
+std::array<char, PATH_MAX> unfinished_path{};
+std::atomic<bool> unfinished = false;
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+extern "C" void remove_unfinished(int signal) {
+  if (unfinished.exchange(false)) ::unlink(unfinished_path.data());
+  ::raise(signal);  // its default action, which SA_RESETHAND has put back, comes when this returns
+}
+
+// Makes the temporary file; from then on a signal that stops the program removes it first. A signal that is
+// ignored, as by nohup, stays so.
+int make_temporary(std::string& path) {
+  sigset_t stopping;
+  sigset_t before;
+  sigemptyset(&stopping);
+  for (const int signal : kStopping) {
+    sigaddset(&stopping, signal);
+  }
+  ::pthread_sigmask(SIG_BLOCK, &stopping, &before);
+  const int descriptor = ::mkostemp(path.data(), O_CLOEXEC);
+  if (descriptor >= 0 && path.size() < unfinished_path.size()) {
+    path.copy(unfinished_path.data(), path.size());
+    unfinished_path.at(path.size()) = '\0';
+    unfinished = true;
+    for (const int signal : kStopping) {
+      struct sigaction action {};
+      if (::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_DFL) {
+        action.sa_handler = remove_unfinished;
+        action.sa_flags = static_cast<int>(SA_RESETHAND);
+        ::sigaction(signal, &action, nullptr);
+      }
+    }
+  }
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return descriptor;
+}
+
 std::optional<std::uint64_t> size_of(int descriptor) {
   struct stat status {};
   if (::fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
@@ -112,7 +157,7 @@ Output::Output(std::string path) : path_(std::move(path)) {
         ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);  // a pipe or a device has no other name to be under
   } else {
     temporary_ = path_ + ".XXXXXX";
-    descriptor_ = ::mkostemp(temporary_.data(), O_CLOEXEC);
+    descriptor_ = make_temporary(temporary_);
   }
   if (descriptor_ < 0) {
     temporary_.clear();
@@ -125,6 +170,7 @@ Output::~Output() {
     ::close(descriptor_);
   }
   if (!temporary_.empty()) {
+    unfinished = false;
     ::unlink(temporary_.c_str());
   }
 }
@@ -138,6 +184,7 @@ void Output::commit() {
   if (::fsync(descriptor_) != 0 || ::rename(temporary_.c_str(), path_.c_str()) != 0) {
     fail("cannot write " + path_);
   }
+  unfinished = false;
   temporary_.clear();
 }
 

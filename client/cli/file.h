@@ -10,8 +10,8 @@
 namespace chancery::cli {
 
 // Output that appears under its name only when all of it is there: written to a temporary file beside it
-// (mode 0600 as umask allows), synced and renamed by commit(); removed otherwise. Throws std::runtime_error
-// naming the file.
+// (mode 0600 as umask allows), synced and renamed by commit(); removed otherwise, also when SIGINT, SIGTERM
+// or SIGHUP ends the program. One at a time in a process. Throws std::runtime_error naming the file.
 class Output {
  public:
   explicit Output(std::string path);

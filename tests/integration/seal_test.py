@@ -2,9 +2,11 @@
 CHANCERY_AGE lists the age programs to talk to, separated by colons."""
 
 import os
+import signal
 import stat
 import subprocess
 import tempfile
+import time
 import unittest
 
 CHANCERY = os.path.join(os.environ["CHANCERY_BIN"], "chancery")
@@ -116,6 +118,41 @@ class SealAndOpen(InFolder):
         streamed = chancery("open", "-i", identity, data=bytes(sealed), expect=2)
         self.assertEqual(streamed.stdout, plain[: len(streamed.stdout)])
         self.assertIn(b"Throw away", streamed.stderr)
+
+    def stopped(self, words, data, number, **options):
+        """Starts a command that writes to `out`, gives it half its input, sends a signal once its temporary file is there."""
+        process = subprocess.Popen([CHANCERY, *words, "-o", self.path("out")], stdin=subprocess.PIPE, **options)
+        process.stdin.write(data[: len(data) // 2])
+        process.stdin.flush()
+        end = time.monotonic() + 20
+        while not any(n.startswith("out.") for n in os.listdir(self.folder)):
+            self.assertLess(time.monotonic(), end, "there is no temporary file")
+            time.sleep(0.01)
+        process.send_signal(number)
+        return process
+
+    def test_a_signal_that_ends_it_leaves_no_temporary_file(self):
+        identity, recipient = self.key("key")
+        plain = os.urandom(2_000_000)
+        sealed = chancery("seal", "-r", recipient, data=plain).stdout
+        old = self.write("out", b"older")
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            for words, data in ((("seal", "-r", recipient), plain), (("open", "-i", identity), sealed)):
+                with self.subTest(signal=number, command=words[0]):
+                    process = self.stopped(words, data, number)
+                    self.assertEqual(process.wait(20), -number)
+                    process.stdin.close()
+                    self.assertEqual(sorted(os.listdir(self.folder)), ["key", "out"])
+                    self.assertEqual(self.read(old), b"older")
+
+    def test_a_signal_that_is_ignored_stays_so(self):
+        identity, recipient = self.key("key")
+        plain = os.urandom(2_000_000)
+        process = self.stopped(("seal", "-r", recipient), plain, signal.SIGHUP,
+                               preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+        process.communicate(plain[len(plain) // 2:], timeout=60)
+        self.assertEqual(process.returncode, 0)
+        self.assertEqual(chancery("open", "-i", identity, self.path("out")).stdout, plain)
 
     def test_every_truncation_of_a_small_file_is_refused(self):
         identity, recipient = self.key("key")
