@@ -3,14 +3,13 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iostream>
 #include <iterator>
 #include <optional>
 #include <stdexcept>
 #include <string>
 
-// Where vectors made by others are found: a core in tests/vectors, the whole sets only on machines that have
-// them.
+// Where vectors made by others are found: a core of each set in tests/vectors, the whole sets in the folder
+// that the environment variable CHANCERY_VECTORS names.
 namespace chancery::vectors {
 
 // The content of a file below tests/vectors.
@@ -22,18 +21,15 @@ inline std::string core(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-// The folder of a whole set, or nullopt; prints which of the two it is.
+// The folder $CHANCERY_VECTORS/NAME; nullopt, for kNoWholeSet, where there is none.
 inline std::optional<std::filesystem::path> whole_set(const std::string& name) {
   const char* named = std::getenv("CHANCERY_VECTORS");
-  const std::filesystem::path folder =
-      named != nullptr ? std::filesystem::path(named)
-                       : std::filesystem::path(CHANCERY_SOURCE_DIR).parent_path() / "shared/vectors";
-  if (std::filesystem::is_directory(folder / name)) {
-    std::cout << "running the whole set " << name << "\n";
-    return folder / name;
-  }
-  std::cout << "the whole set " << name << " is not here: only its core in tests/vectors was run\n";
-  return std::nullopt;
+  const std::filesystem::path folder = std::filesystem::path(named != nullptr ? named : "") / name;
+  return named != nullptr && std::filesystem::is_directory(folder) ? std::optional(folder) : std::nullopt;
 }
+
+inline constexpr const char* kNoWholeSet =
+    "the whole set is not here, only its core in tests/vectors was run: CHANCERY_VECTORS names no folder "
+    "that has it";
 
 }  // namespace chancery::vectors

@@ -89,7 +89,7 @@ TEST(TransparencyDevVectors, CoreIsAnsweredAsExpected) {
 TEST(TransparencyDevVectors, WholeSetIsAnsweredAsExpected) {
   const auto folder = vectors::whole_set("merkle");
   if (!folder) {
-    GTEST_SKIP() << "the whole set is not beside this checkout";
+    GTEST_SKIP() << vectors::kNoWholeSet;
   }
   std::size_t count = 0;
   for (const char* kind : {"inclusion", "consistency"}) {

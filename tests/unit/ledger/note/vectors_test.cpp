@@ -48,7 +48,7 @@ TEST(Ed25519Vectors, CoreIsAnsweredWithoutTheCofactor) {
 TEST(Ed25519Vectors, WholeSetIsAnsweredWithoutTheCofactor) {
   const auto folder = vectors::whole_set("ed25519");
   if (!folder) {
-    GTEST_SKIP() << "the whole set is not beside this checkout";
+    GTEST_SKIP() << vectors::kNoWholeSet;
   }
   std::ifstream file(*folder / "ed25519vectors.json");
   const std::string text{std::istreambuf_iterator<char>(file), {}};

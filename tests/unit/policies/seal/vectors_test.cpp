@@ -1,6 +1,5 @@
 // The public test vectors of age (C2SP/CCTV): every file, with the class of its answer and the plaintext that
 // may have come out before a failure.
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -14,6 +13,7 @@
 #include <zlib.h>
 
 #include "policies/seal/seal.h"
+#include "tests/vectors/sets.h"
 
 namespace chancery::seal {
 namespace {
@@ -160,27 +160,23 @@ TEST(AgeVectors, TranscribedCore) {
   }
 }
 
+// Debian has the whole set as a package, which scripts/setup gets.
 TEST(AgeVectors, WholeSetWhereItIsInstalled) {
-  const char* named = std::getenv("CHANCERY_VECTORS");
   const std::string package = "/usr/share/gocode/src/c2sp.org/CCTV/age/testdata";
-  std::vector<fs::path> folders{CHANCERY_SOURCE_DIR "/../shared/vectors/age",
-                                CHANCERY_PREFIX "/golang-github-c2sp-cctv-dev" + package, package};
-  if (named != nullptr) {
-    folders.insert(folders.begin(), fs::path(named) / "age");
+  std::vector<fs::path> folders{CHANCERY_PREFIX "/golang-github-c2sp-cctv-dev" + package, package};
+  if (const auto named = vectors::whole_set("age")) {
+    folders.push_back(*named);
   }
-  bool any = false;
+  std::erase_if(folders, [](const fs::path& folder) { return !fs::is_directory(folder); });
   for (const fs::path& folder : folders) {
-    if (fs::is_directory(folder)) {
-      any = true;
-      std::map<std::string, int> seen;
-      check_folder(folder, seen);
-      print(folder, seen);
-      EXPECT_GE(seen["success"], 10);
-      EXPECT_GE(seen["header failure"], 20);
-    }
+    std::map<std::string, int> seen;
+    check_folder(folder, seen);
+    print(folder, seen);
+    EXPECT_GE(seen["success"], 10);
+    EXPECT_GE(seen["header failure"], 20);
   }
-  if (!any) {
-    GTEST_SKIP() << "the whole set of age's vectors is not installed; only the transcribed core was tested";
+  if (folders.empty()) {
+    GTEST_SKIP() << vectors::kNoWholeSet;
   }
 }
 
