@@ -21,7 +21,6 @@ using SessionHandle = std::unique_ptr<ssh_session_struct, Release<ssh_free>>;
 using BindHandle = std::unique_ptr<ssh_bind_struct, Release<ssh_bind_free>>;
 using EventHandle = std::unique_ptr<ssh_event_struct, Release<ssh_event_free>>;
 using KeyHandle = std::unique_ptr<ssh_key_struct, Release<ssh_key_free>>;
-using ChannelHandle = std::unique_ptr<ssh_channel_struct, Release<ssh_channel_free>>;
 
 // "SHA256:" and base64; empty if it cannot be had.
 std::string fingerprint_of(ssh_key key);

@@ -61,12 +61,6 @@ std::optional<std::uint64_t> parse_seq(std::string_view text) {
 
 }  // namespace
 
-Salt random_salt() {
-  Salt salt;
-  Botan::system_rng().randomize(salt.data(), salt.size());
-  return salt;
-}
-
 Hash commitment(const Opening& opening, std::string_view origin, const entry::EventId& id,
                 std::string_view field) {
   thread_local const auto mac = Botan::MessageAuthenticationCode::create_or_throw("HMAC(SHA-256)");

@@ -23,8 +23,6 @@ struct Opening {
   std::string value;
 };
 
-Salt random_salt();
-
 // HMAC-SHA-256(salt, LP("chancery/commit/v1") || LP(origin) || LP(id) || LP(field) || LP(value)), LP(x) =
 // u32be(len) || x.
 Hash commitment(const Opening& opening, std::string_view origin, const entry::EventId& id,

@@ -45,7 +45,6 @@ class Table {
   std::optional<std::string> optional_string(std::string_view key);
   std::string required_text(std::string_view key);  // a string that may hold line ends
   std::optional<std::int64_t> optional_integer(std::string_view key, std::int64_t least, std::int64_t most);
-  std::optional<bool> optional_boolean(std::string_view key);
   // A string that is one of `allowed`.
   std::optional<std::string> optional_choice(std::string_view key, const std::vector<std::string>& allowed);
   // A number of bytes, 1 to `most`: an integer, or a string such as "5 GiB" or "500 MB".

@@ -274,18 +274,6 @@ std::optional<std::int64_t> Table::optional_integer(std::string_view key, std::i
   return number;
 }
 
-std::optional<bool> Table::optional_boolean(std::string_view key) {
-  const ::toml::node* node = state_->find(key);
-  if (node == nullptr) {
-    return std::nullopt;
-  }
-  if (!node->is_boolean()) {
-    mistake(key, in_quotes(key) + " is " + std::string(kind_of(*node)) + ": expected true or false");
-    return std::nullopt;
-  }
-  return node->as_boolean()->get();
-}
-
 std::optional<std::string> Table::optional_choice(std::string_view key,
                                                   const std::vector<std::string>& allowed) {
   auto text = state_->string_of(key, false);

@@ -9,8 +9,8 @@ namespace chancery::opening {
 namespace {
 
 std::vector<FieldOpening> sample() {
-  std::vector<FieldOpening> openings{{"account", {random_salt(), "analyst"}}, {"name", {random_salt(), ""}}};
-  openings.push_back({"reason", {random_salt(), std::string("a\0\xFF\n", 4)}});
+  std::vector<FieldOpening> openings{{"account", {Salt{1}, "analyst"}}, {"name", {Salt{2}, ""}}};
+  openings.push_back({"reason", {Salt{3}, std::string("a\0\xFF\n", 4)}});
   return openings;
 }
 
@@ -62,7 +62,7 @@ TEST(EntrySeal, NoticesEveryChangedOrMissingByteAndGoesOn) {
 
 TEST(EntrySeal, HidesWhatItSeals) {
   EntrySeal seal(EpochKey::generate());
-  const std::vector<FieldOpening> openings{{"name", {random_salt(), std::string(64, 'm')}}};
+  const std::vector<FieldOpening> openings{{"name", {Salt{1}, std::string(64, 'm')}}};
   const auto sealed = seal.seal(7, Nonce{1}, pack(openings));
   const std::string bytes(sealed.begin(), sealed.end());
   EXPECT_EQ(bytes.find("mmmm"), std::string::npos);
