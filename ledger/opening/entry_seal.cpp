@@ -6,15 +6,13 @@
 
 #include <botan/aead.h>
 
+#include "ledger/opening/length.h"
+
 namespace chancery::opening {
 namespace {
 
 constexpr std::string_view kLabel = "chancery/openings/v1";
 constexpr std::size_t kTagBytes = 16;
-
-void put_u32(std::vector<std::uint8_t>& out, std::size_t number) {
-  for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<std::uint8_t>(number >> shift));
-}
 
 std::array<std::uint8_t, kLabel.size() + 8> associated_data(std::uint64_t seq) {
   std::array<std::uint8_t, kLabel.size() + 8> data{};
@@ -63,7 +61,7 @@ std::vector<std::uint8_t> pack(std::span<const FieldOpening> openings) {
     out.push_back(static_cast<std::uint8_t>(field.size()));
     out.insert(out.end(), field.begin(), field.end());
     out.insert(out.end(), opening.salt.begin(), opening.salt.end());
-    put_u32(out, opening.value.size());
+    append_length(out, opening.value.size());
     out.insert(out.end(), opening.value.begin(), opening.value.end());
   }
   return out;

@@ -11,6 +11,8 @@
 #include <botan/mem_ops.h>
 #include <botan/system_rng.h>
 
+#include "ledger/opening/length.h"
+
 namespace chancery::opening {
 namespace {
 
@@ -19,10 +21,6 @@ constexpr std::string_view kLinePrefix = "open ";
 
 std::span<const std::uint8_t> bytes_of(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
-
-void append_length(std::vector<std::uint8_t>& out, std::size_t length) {
-  for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<std::uint8_t>(length >> shift));
 }
 
 void append_with_length(std::vector<std::uint8_t>& out, std::span<const std::uint8_t> bytes) {
