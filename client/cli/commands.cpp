@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::array kCommands{
     Command{"init", "write a small working configuration to try", init},
-    Command{"run", "run both daemons in the foreground", run_hub},
+    Command{"run", "run both daemons in the foreground", run},
     Command{"policy check", "find every mistake in a configuration", policy_check},
     Command{"keygen", "make a key pair to receive files with", keygen},
     Command{"seal", "seal a file to its recipients", seal},

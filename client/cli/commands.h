@@ -28,7 +28,7 @@ struct Command {
 std::span<const Command> commands();
 
 // Runs the command named by `arguments` (argument 0 is the program's name). Throws as a Command does.
-int run(Arguments arguments);
+int dispatch(Arguments arguments);
 
 // `--help` and `--version` of the program itself, and `chancery help COMMAND`.
 int help(Arguments arguments);
@@ -37,7 +37,7 @@ int keygen(Arguments arguments);
 int seal(Arguments arguments);
 int open(Arguments arguments);
 int init(Arguments arguments);
-int run_hub(Arguments arguments);
+int run(Arguments arguments);
 int policy_check(Arguments arguments);
 
 int ledger_verify(Arguments arguments);

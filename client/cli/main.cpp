@@ -8,7 +8,7 @@
 int main(int count, char** words) {
   try {
     const std::vector<const char*> arguments(words, words + count);
-    return chancery::cli::run(arguments);
+    return chancery::cli::dispatch(arguments);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "chancery: %s\n", error.what());
     return chancery::cli::kFailed;

@@ -1,143 +1,239 @@
-#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <initializer_list>
 #include <iostream>
-#include <numeric>
-#include <optional>
+#include <memory>
 #include <stdexcept>
-#include <string>
-#include <vector>
 
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "client/cli/child.h"
 #include "client/cli/commands.h"
+#include "client/cli/options.h"
+#include "policies/hub/hub.h"
+#include "policies/route/policy.h"
 
 namespace chancery::cli {
 namespace {
 
-// The longest match wins, so that `policy` and `policy check` can both be commands.
-struct Match {
-  const Command* command = nullptr;
-  std::size_t words = 0;
+namespace fs = std::filesystem;
+using std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kStartDeadline{60};
+constexpr std::chrono::seconds kStopDeadline{30};
+
+// Signals as something to wait for; blocked everywhere else from now on.
+class Signals {
+ public:
+  Signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGCHLD}) {
+      sigaddset(&set, number);
+    }
+    ::sigprocmask(SIG_BLOCK, &set, nullptr);
+    descriptor_ = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  }
+  ~Signals() { ::close(descriptor_); }
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
+
+  int descriptor() const { return descriptor_; }
+  // Which signals have come since the last time.
+  struct Taken {
+    bool stop = false;  // SIGINT or SIGTERM
+    bool hangup = false;
+  };
+  Taken take() const {
+    Taken taken;
+    signalfd_siginfo info{};
+    while (::read(descriptor_, &info, sizeof(info)) == sizeof(info)) {
+      taken.stop = taken.stop || info.ssi_signo == SIGINT || info.ssi_signo == SIGTERM;
+      taken.hangup = taken.hangup || info.ssi_signo == SIGHUP;
+    }
+    return taken;
+  }
+
+ private:
+  int descriptor_ = -1;
 };
 
-Match find(Arguments words) {
-  for (std::size_t count = std::min<std::size_t>(2, words.size()); count > 0; --count) {
-    std::string name = words[0];
-    if (count == 2) {
-      name += std::string(" ") + words[1];
-    }
-    const auto found = std::ranges::find(commands(), name, &Command::name);
-    if (found != commands().end()) {
-      return {&*found, count};
-    }
-  }
-  return {};
-}
+// Both daemons, started and stopped in order. Single-threaded.
+class Daemons {
+ public:
+  explicit Daemons(const hub::Hub& settings, std::string directory)
+      : settings_(settings), directory_(std::move(directory)) {}
 
-// Levenshtein's distance: how many letters are added, dropped or changed.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = row[0]++;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t changed = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({changed, row[j] + 1, row[j + 1] + 1});
+  // Both are ready afterwards; or a stop was asked for before that (false). Throws when one of them fails.
+  bool start() {
+    const std::string ledger_program = find_program("chancery-ledgerd");
+    const std::string hub_program = find_program("chanceryd");
+    ledger_ = std::make_unique<Child>(
+        "chancery-ledgerd", ledger_program,
+        std::vector<std::string>{"--ledger", settings_.ledger, "--keys", settings_.ledger_keys, "--socket",
+                                 settings_.ledger_socket, "--origin", settings_.origin});
+    if (!await_ready(*ledger_)) {
+      return false;
     }
+    hub_ =
+        std::make_unique<Child>("chanceryd", hub_program, std::vector<std::string>{"--config", directory_});
+    return await_ready(*hub_);
   }
-  return row[b.size()];
-}
 
-std::string group_of(std::string_view word) {
-  std::string names;
-  for (const Command& command : commands()) {
-    if (command.name.starts_with(std::string(word) + " ")) {
-      names += names.empty() ? "" : ", ";
-      names += "`chancery " + std::string(command.name) + "`";
-    }
-  }
-  return names;
-}
-
-[[noreturn]] void unknown(Arguments words) {
-  const std::string first = words[0];
-  const std::string both = words.size() > 1 ? first + " " + words[1] : first;
-  std::string_view nearest;
-  std::size_t least = 8;  // further away is no help
-  for (const Command& command : commands()) {
-    const bool two = command.name.find(' ') != std::string_view::npos;
-    const std::string_view given = two ? both : first;
-    const std::size_t changes = distance(given, command.name);
-    const std::size_t here =
-        2 * changes + (given.starts_with(command.name[0]) ? 0 : 1);  // the first letter is rarely wrong
-    if (here < least && changes < command.name.size() / 2 + 1) {
-      least = here;
-      nearest = command.name;
+  // Until a stop is asked for; throws when a daemon ends before that.
+  void serve() {
+    for (;;) {
+      check_running();  // after every take(), which takes SIGCHLD too
+      wait({signals_.descriptor()}, std::chrono::minutes(1));
+      const Signals::Taken taken = signals_.take();
+      if (taken.stop) {
+        return;
+      }
+      if (taken.hangup) {
+        hub_->signal(SIGHUP);
+      }
     }
   }
-  if (const std::string group = group_of(first); !group.empty() && (words.size() == 1 || nearest.empty())) {
-    throw std::invalid_argument("`" + first + "` needs a second word: " + group + ".");
+
+  // The network side first, so that what it has begun can still be recorded. Answers whether both ended well.
+  bool stop() {
+    bool well = true;
+    for (Child* child : {hub_.get(), ledger_.get()}) {
+      well = (child == nullptr || stop(*child)) && well;
+    }
+    return well;
   }
-  throw std::invalid_argument("there is no command `" + first + "`. " +
-                              (nearest.empty() ? "`chancery --help` lists them all."
-                                               : "Did you mean `chancery " + std::string(nearest) + "`?"));
+
+ private:
+  static void wait(std::initializer_list<int> descriptors, std::chrono::milliseconds most) {
+    std::vector<pollfd> polled;
+    for (const int descriptor : descriptors) {
+      polled.push_back({descriptor, POLLIN, 0});
+    }
+    ::poll(polled.data(), polled.size(), static_cast<int>(most.count()));
+  }
+
+  bool await_ready(Child& child) {
+    const auto deadline = steady_clock::now() + kStartDeadline;
+    while (steady_clock::now() < deadline) {
+      wait({signals_.descriptor(), child.notifications()}, std::chrono::seconds(1));
+      if (signals_.take().stop) {
+        return false;
+      }
+      if (child.take_ready()) {
+        return true;
+      }
+      check_running();
+    }
+    throw std::runtime_error(child.name() + " was not ready within " +
+                             std::to_string(kStartDeadline.count()) + " s. Its messages are above.");
+  }
+
+  void check_running() {
+    for (Child* child : {ledger_.get(), hub_.get()}) {
+      if (child == nullptr) {
+        continue;
+      }
+      if (const auto how = child->ended()) {
+        throw std::runtime_error(child->name() + " " + *how + ". Its messages are above.");
+      }
+    }
+  }
+
+  // Asks once, insists when a second stop is asked for or after the deadline.
+  bool stop(Child& child) {
+    if (child.ended()) {
+      return child.ended_well();
+    }
+    child.signal(SIGTERM);
+    const auto deadline = steady_clock::now() + kStopDeadline;
+    while (!child.ended()) {
+      wait({signals_.descriptor()}, std::chrono::milliseconds(100));
+      if (signals_.take().stop || steady_clock::now() > deadline) {
+        child.signal(SIGKILL);
+      }
+    }
+    if (!child.ended_well()) {
+      std::cerr << "chancery: " << child.name() << " " << *child.ended() << " when it was stopped.\n";
+    }
+    return child.ended_well();
+  }
+
+  const hub::Hub& settings_;
+  std::string directory_;
+  Signals signals_;
+  std::unique_ptr<Child> ledger_;
+  std::unique_ptr<Child> hub_;
+};
+
+hub::Hub load(const fs::path& directory) {
+  toml::Mistakes mistakes;
+  auto settings = hub::load_hub(directory, mistakes);
+  if (!settings || !route::load_policy(directory, settings->timezone, mistakes)) {
+    for (const toml::Mistake& mistake : mistakes) {
+      std::cerr << mistake.text() << "\n";
+    }
+    throw std::runtime_error(
+        "the configuration in " + directory.string() +
+        " has the mistakes above; nothing was started. `chancery init DIR` writes one that works.");
+  }
+  return std::move(*settings);
 }
 
-void print_commands() {
-  std::size_t width = 0;
-  for (const Command& command : commands()) {
-    width = std::max(width, command.name.size());
+// What an installed hub finds made by systemd.
+void make_folders(const hub::Hub& settings) {
+  for (const fs::path& folder : {settings.objects, settings.policies, settings.ledger, settings.ledger_keys,
+                                 settings.ledger_socket.parent_path(), settings.host_key.parent_path()}) {
+    if (fs::create_directories(folder)) {
+      fs::permissions(folder, fs::perms::owner_all);
+    }
   }
-  std::cout
-      << "Secure file exchange with an audit ledger.\n\nUsage: chancery COMMAND [OPTION...]\n\nCommands:\n";
-  for (const Command& command : commands()) {
-    std::cout << "  " << command.name << std::string(width + 2 - command.name.size(), ' ') << command.summary
-              << "\n";
-  }
-  std::cout << "\n`chancery COMMAND --help` says more, with an example.\n"
-               "Exit status: 0 done; 1 the answer is no (findings, a refusal); 2 it could not be done.\n";
 }
 
-int invoke(const Match& match, Arguments words) {
-  const std::string name = "chancery " + std::string(match.command->name);
-  std::vector<const char*> arguments{name.c_str()};
-  arguments.insert(arguments.end(), words.begin() + static_cast<std::ptrdiff_t>(match.words), words.end());
-  return match.command->run(arguments);
+void say_ready(const hub::Hub& settings, const fs::path& directory) {
+  const bool six = settings.listen_address.find(':') != std::string::npos;
+  std::cout << "chancery: the hub " << settings.origin << " is ready on " << (six ? "[" : "")
+            << settings.listen_address << (six ? "]" : "") << " port " << settings.listen_port;
+  const fs::path ssh_config = directory / "clients" / "ssh_config";
+  if (fs::exists(ssh_config)) {
+    std::cout << "; connect with: sftp -F " << ssh_config.string() << " moorvale-acute";
+  }
+  std::cout << "; stop with Ctrl-C" << std::endl;
 }
 
 }  // namespace
 
 int run(Arguments arguments) {
-  const Arguments words = arguments.subspan(1);
-  const std::string_view first = words.empty() ? std::string_view() : words[0];
-  if (first.empty()) {
-    throw std::invalid_argument("which command? `chancery --help` lists them all.");
-  }
-  if (first == "--help" || first == "-h") {
-    print_commands();
+  auto options =
+      options_of(arguments, "DIR",
+                 "Runs both daemons on the configuration in DIR, in the foreground, as this user, until "
+                 "Ctrl-C. SIGHUP makes the hub read its policy again.");
+  options.add_options("hidden")("directory", "", cxxopts::value<std::string>());
+  options.parse_positional({"directory"});
+  const auto parsed = parse(options, arguments, "chancery run /tmp/hub");
+  if (!parsed) {
     return kOk;
   }
-  if (first == "--version") {
-    std::cout << "chancery " CHANCERY_VERSION "\n";
-    return kOk;
+  if (parsed->count("directory") == 0) {
+    throw std::invalid_argument("which directory? Name one that `chancery init` made.");
   }
-  const Match match = find(words);
-  if (match.command == nullptr) {
-    unknown(words);
+  const fs::path directory = (*parsed)["directory"].as<std::string>();
+  const hub::Hub settings = load(directory);
+  make_folders(settings);
+  Daemons daemons(settings, directory);
+  try {
+    if (daemons.start()) {
+      say_ready(settings, directory);
+      daemons.serve();
+    }
+  } catch (...) {
+    daemons.stop();
+    throw;
   }
-  return invoke(match, words);
-}
-
-int help(Arguments arguments) {
-  const Arguments words = arguments.subspan(1);
-  if (words.empty() || std::string_view(words[0]).starts_with("-")) {
-    print_commands();
-    return kOk;
-  }
-  const Match match = find(words);
-  if (match.command == nullptr) {
-    unknown(words);
-  }
-  const std::vector<const char*> asked{"", "--help"};
-  return invoke({match.command, 1}, asked);
+  return daemons.stop() ? kOk : kFailed;
 }
 
 }  // namespace chancery::cli

@@ -54,7 +54,7 @@ class LedgerCommands : public ::testing::Test {
     std::streambuf* const before = std::cout.rdbuf(captured.rdbuf());
     int status = kFailed;
     try {
-      status = run(arguments);
+      status = dispatch(arguments);
     } catch (const std::exception& error) {
       captured << error.what();
     }

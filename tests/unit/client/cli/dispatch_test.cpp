@@ -13,7 +13,7 @@ namespace {
 std::string complaint(std::vector<const char*> words) {
   words.insert(words.begin(), "chancery");
   try {
-    run(words);
+    dispatch(words);
   } catch (const std::exception& error) {
     return error.what();
   }
@@ -23,11 +23,11 @@ std::string complaint(std::vector<const char*> words) {
 std::string output(std::vector<const char*> words) {
   words.insert(words.begin(), "chancery");
   testing::internal::CaptureStdout();
-  run(words);
+  dispatch(words);
   return testing::internal::GetCapturedStdout();
 }
 
-TEST(Run, HelpListsEveryCommandAndTheExitCodes) {
+TEST(Dispatch, HelpListsEveryCommandAndTheExitCodes) {
   const std::string text = output({"--help"});
   for (const Command& command : commands()) {
     EXPECT_NE(text.find("\n  " + std::string(command.name)), std::string::npos) << command.name;
@@ -36,7 +36,7 @@ TEST(Run, HelpListsEveryCommandAndTheExitCodes) {
   EXPECT_NE(text.find("Exit status: 0"), std::string::npos);
 }
 
-TEST(Run, EveryCommandHasHelpWithAnExample) {
+TEST(Dispatch, EveryCommandHasHelpWithAnExample) {
   for (const Command& command : commands()) {
     if (command.name == "help") {
       continue;
@@ -55,7 +55,7 @@ TEST(Run, EveryCommandHasHelpWithAnExample) {
   }
 }
 
-TEST(Run, NoCommandIsAMistakeAndAnUnknownOneSuggestsTheNearest) {
+TEST(Dispatch, NoCommandIsAMistakeAndAnUnknownOneSuggestsTheNearest) {
   EXPECT_NE(complaint({}).find("`chancery --help` lists them all"), std::string::npos);
   EXPECT_NE(complaint({"hlep"}).find("Did you mean `chancery help`?"), std::string::npos);
   EXPECT_NE(complaint({"help", ""}).find("`chancery --help` lists them all"), std::string::npos);
@@ -63,7 +63,7 @@ TEST(Run, NoCommandIsAMistakeAndAnUnknownOneSuggestsTheNearest) {
   EXPECT_NE(complaint({"help", "hepl"}).find("Did you mean `chancery help`?"), std::string::npos);
 }
 
-TEST(Run, NamesAreUniqueAndOneWordOrTwo) {
+TEST(Dispatch, NamesAreUniqueAndOneWordOrTwo) {
   for (const Command& command : commands()) {
     EXPECT_LE(std::count(command.name.begin(), command.name.end(), ' '), 1) << command.name;
     EXPECT_EQ(std::count_if(commands().begin(), commands().end(),

@@ -1,0 +1,143 @@
+#include <algorithm>
+#include <iostream>
+#include <numeric>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "client/cli/commands.h"
+
+namespace chancery::cli {
+namespace {
+
+// The longest match wins, so that `policy` and `policy check` can both be commands.
+struct Match {
+  const Command* command = nullptr;
+  std::size_t words = 0;
+};
+
+Match find(Arguments words) {
+  for (std::size_t count = std::min<std::size_t>(2, words.size()); count > 0; --count) {
+    std::string name = words[0];
+    if (count == 2) {
+      name += std::string(" ") + words[1];
+    }
+    const auto found = std::ranges::find(commands(), name, &Command::name);
+    if (found != commands().end()) {
+      return {&*found, count};
+    }
+  }
+  return {};
+}
+
+// Levenshtein's distance: how many letters are added, dropped or changed.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = row[0]++;
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t changed = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({changed, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
+std::string group_of(std::string_view word) {
+  std::string names;
+  for (const Command& command : commands()) {
+    if (command.name.starts_with(std::string(word) + " ")) {
+      names += names.empty() ? "" : ", ";
+      names += "`chancery " + std::string(command.name) + "`";
+    }
+  }
+  return names;
+}
+
+[[noreturn]] void unknown(Arguments words) {
+  const std::string first = words[0];
+  const std::string both = words.size() > 1 ? first + " " + words[1] : first;
+  std::string_view nearest;
+  std::size_t least = 8;  // further away is no help
+  for (const Command& command : commands()) {
+    const bool two = command.name.find(' ') != std::string_view::npos;
+    const std::string_view given = two ? both : first;
+    const std::size_t changes = distance(given, command.name);
+    const std::size_t here =
+        2 * changes + (given.starts_with(command.name[0]) ? 0 : 1);  // the first letter is rarely wrong
+    if (here < least && changes < command.name.size() / 2 + 1) {
+      least = here;
+      nearest = command.name;
+    }
+  }
+  if (const std::string group = group_of(first); !group.empty() && (words.size() == 1 || nearest.empty())) {
+    throw std::invalid_argument("`" + first + "` needs a second word: " + group + ".");
+  }
+  throw std::invalid_argument("there is no command `" + first + "`. " +
+                              (nearest.empty() ? "`chancery --help` lists them all."
+                                               : "Did you mean `chancery " + std::string(nearest) + "`?"));
+}
+
+void print_commands() {
+  std::size_t width = 0;
+  for (const Command& command : commands()) {
+    width = std::max(width, command.name.size());
+  }
+  std::cout
+      << "Secure file exchange with an audit ledger.\n\nUsage: chancery COMMAND [OPTION...]\n\nCommands:\n";
+  for (const Command& command : commands()) {
+    std::cout << "  " << command.name << std::string(width + 2 - command.name.size(), ' ') << command.summary
+              << "\n";
+  }
+  std::cout << "\n`chancery COMMAND --help` says more, with an example.\n"
+               "Exit status: 0 done; 1 the answer is no (findings, a refusal); 2 it could not be done.\n";
+}
+
+int invoke(const Match& match, Arguments words) {
+  const std::string name = "chancery " + std::string(match.command->name);
+  std::vector<const char*> arguments{name.c_str()};
+  arguments.insert(arguments.end(), words.begin() + static_cast<std::ptrdiff_t>(match.words), words.end());
+  return match.command->run(arguments);
+}
+
+}  // namespace
+
+int dispatch(Arguments arguments) {
+  const Arguments words = arguments.subspan(1);
+  const std::string_view first = words.empty() ? std::string_view() : words[0];
+  if (first.empty()) {
+    throw std::invalid_argument("which command? `chancery --help` lists them all.");
+  }
+  if (first == "--help" || first == "-h") {
+    print_commands();
+    return kOk;
+  }
+  if (first == "--version") {
+    std::cout << "chancery " CHANCERY_VERSION "\n";
+    return kOk;
+  }
+  const Match match = find(words);
+  if (match.command == nullptr) {
+    unknown(words);
+  }
+  return invoke(match, words);
+}
+
+int help(Arguments arguments) {
+  const Arguments words = arguments.subspan(1);
+  if (words.empty() || std::string_view(words[0]).starts_with("-")) {
+    print_commands();
+    return kOk;
+  }
+  const Match match = find(words);
+  if (match.command == nullptr) {
+    unknown(words);
+  }
+  const std::vector<const char*> asked{"", "--help"};
+  return invoke({match.command, 1}, asked);
+}
+
+}  // namespace chancery::cli
