@@ -109,7 +109,9 @@ struct Exchange::State {
   bool full(const Caller& caller) const;
   std::shared_ptr<std::atomic<std::uint64_t>> early_of(const std::string& user);
   void refuse(const Caller& caller, const std::string& route, const std::string& name,
-              const std::string& code, const Problem& problem, const Done& done);
+              const std::string& code, const Problem& problem, const Done& done,
+              std::shared_ptr<const route::Policy> by = nullptr);
+  std::shared_ptr<const route::Policy> in_force() const;
 
   const Settings settings;
   const Clock clock;
@@ -275,19 +277,22 @@ std::optional<Problem> Exchange::State::keep_closed(const std::shared_ptr<Upload
   return Problem{Problem::Kind::failed, "A file of the same temporary name was uploaded again."};
 }
 
+std::shared_ptr<const route::Policy> Exchange::State::in_force() const {
+  const std::lock_guard lock(mutex);
+  return policy;
+}
+
+// `by` is the policy that refuses; the one in force unless it is given.
 void Exchange::State::refuse(const Caller& caller, const std::string& route, const std::string& name,
-                             const std::string& code, const Problem& problem, const Done& done) {
-  std::shared_ptr<const route::Policy> now;
-  {
-    const std::lock_guard lock(mutex);
-    now = policy;
-  }
+                             const std::string& code, const Problem& problem, const Done& done,
+                             std::shared_ptr<const route::Policy> by) {
+  if (!by) by = in_force();
   Recorder::Ended ended;
   ended.caller = caller;
   ended.event = "file.refused";
   ended.transfer = entry::to_hex(entry::new_id());
-  if (now && concerns(*now, route, caller.agency)) ended.route = route;
-  if (now) ended.policy = now->hash;
+  if (by && concerns(*by, route, caller.agency)) ended.route = route;
+  if (by) ended.policy = by->hash;
   ended.code = code;
   ended.name = name.substr(0, kMostNameBytes);
   ended.reason = problem.sentence;
@@ -317,10 +322,7 @@ void Exchange::activate(const std::shared_ptr<const route::Policy>& policy) {
         "the ledger has not answered; the new policy comes into force when it has the entries");
 }
 
-std::shared_ptr<const route::Policy> Exchange::policy() const {
-  const std::lock_guard lock(state_->mutex);
-  return state_->policy;
-}
+std::shared_ptr<const route::Policy> Exchange::policy() const { return state_->in_force(); }
 
 std::variant<std::shared_ptr<Upload>, Problem> Exchange::begin(const Caller& caller, const std::string& route,
                                                                const std::string& name) {
@@ -347,8 +349,9 @@ std::variant<std::shared_ptr<Upload>, Problem> Exchange::begin(const Caller& cal
     return problem;
   }
   auto upload = std::make_shared<Upload>(
-      Desk{state_->objects, state_->recorder, state_->clock, state_->early_of(caller.user)}, state_->strand(),
-      caller, policy, route, name, temporary);
+      Desk{state_->objects, state_->recorder, state_->clock,
+           [state = state_.get()] { return state->in_force(); }, state_->early_of(caller.user)},
+      state_->strand(), caller, policy, route, name, temporary);
   if (const auto old = temporary ? state_->find_closed(caller, route, name) : nullptr) {
     state_->forget(old);
     old->abandon("replaced", "A file of the same temporary name was uploaded again.");
@@ -400,10 +403,11 @@ void Exchange::rename(const Caller& caller, const std::string& route, const std:
         caller, route, to, "name-not-accepted",
         {Problem::Kind::denied, "A temporary name can only be renamed to the file's final name."}, done);
   const route::Decision decision = route::decide(
-      *policy(), {caller.agency, route, to, false, true, upload->contiguous(), now() / 1'000'000});
+      *upload->policy(),
+      {caller.agency, route, to, false, true, upload->contiguous(), upload->begun() / 1'000'000});
   if (!decision.allowed())
     return state_->refuse(caller, route, to, std::string(route::to_code(decision.refusal)),
-                          {Problem::Kind::denied, decision.reason}, done);
+                          {Problem::Kind::denied, decision.reason}, done, upload->policy());
   state_->forget(upload);
   upload->finish(to, std::move(done));
 }

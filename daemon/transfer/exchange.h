@@ -52,9 +52,10 @@ class Exchange {
   Exchange(Settings settings, Ledger ledger, const Past& past, Clock clock, Log log);
   ~Exchange();
 
-  // Makes `policy` the one by which new transfers are judged; those under way keep theirs. It is kept whole
-  // and recorded first (policy.activated, route.state); throws std::runtime_error when that cannot be done,
-  // and nothing has changed then.
+  // Makes `policy` the one by which new transfers are judged; those under way keep theirs, unless it
+  // withdraws their route (docs/policy.md, "Decisions"). It is kept whole and recorded first
+  // (policy.activated, route.state); throws std::runtime_error when that cannot be done, and nothing has
+  // changed then.
   void activate(const std::shared_ptr<const route::Policy>& policy);
   std::shared_ptr<const route::Policy> policy() const;
 

@@ -71,7 +71,8 @@ void Recorder::record_each(const Ended& ended) { append_ended(ended, 1); }
 void Recorder::record_ended(Ended ended) {
   {
     const std::lock_guard lock(mutex_);
-    const Kind kind{ended.event, ended.caller.agency, ended.caller.user, ended.route, ended.code};
+    const Kind kind{ended.event, ended.caller.agency, ended.caller.user,
+                    ended.route, ended.policy,        ended.code};
     const auto [place, first] = gathered_.try_emplace(kind);
     Gathered& gathered = place->second;
     if (!first) {

@@ -46,9 +46,9 @@ class Recorder {
   // Appends what has happened whether or not it can be recorded now: it is kept until the ledger takes it.
   void record_surely(std::vector<entry::Event> batch);
 
-  // Appends a file.refused or file.abandoned entry. Equal refusals (account, route, code) within a minute
-  // after the first are kept together in one further entry with a count, so that nobody can flood the ledger;
-  // while the ledger cannot be reached they wait in memory.
+  // Appends a file.refused or file.abandoned entry. Equal refusals (account, route, policy, code) within a
+  // minute after the first are kept together in one further entry with a count, so that nobody can flood the
+  // ledger; while the ledger cannot be reached they wait in memory.
   struct Ended {
     Caller caller;
     std::string event;     // "file.refused" or "file.abandoned"
@@ -83,7 +83,7 @@ class Recorder {
     std::uint64_t count = 0;
     entry::Micros since = 0;
   };
-  using Kind = std::tuple<std::string, std::string, std::string, std::string, std::string>;
+  using Kind = std::tuple<std::string, std::string, std::string, std::string, std::string, std::string>;
 
   void submit(std::vector<entry::Event> batch, Answered answered, Settled settled, bool again);
   void append_ended(const Ended& ended, std::uint64_t count);

@@ -20,10 +20,11 @@ constexpr std::uint64_t kReorderWindow = 4 << 20;
 constexpr std::size_t kMostPieces = 1024;          // that wait for what comes before them
 constexpr std::uint64_t kMostEarly = 64ULL << 20;  // bytes of an account's pieces
 
-// A refusal found while bytes are arriving, with its code in the ledger's closed alphabet.
+// A refusal found after the upload began, with its code in the ledger's closed alphabet.
 struct Refused {
   std::string code;
   Problem problem;
+  std::string policy = {};  // that refuses, if it is not the upload's own
 };
 
 std::string hex_digest(Botan::HashFunction& hash) { return Botan::hex_encode(hash.final_stdvec(), false); }
@@ -112,27 +113,27 @@ void Upload::run(const Done& done, const std::function<void()>& step) {
   try {
     step();
   } catch (const Refused& refused) {
-    fail(refused.code, refused.problem);
+    fail(refused.code, refused.problem, refused.policy.empty() ? policy_->hash : refused.policy);
     done(refused.problem);
   } catch (const std::system_error& error) {
     const Problem problem = disk_problem(error);
-    fail("disk", problem);
+    fail("disk", problem, policy_->hash);
     done(problem);
   } catch (const std::exception&) {
     const Problem problem{Problem::Kind::failed, "The hub could not take this file. Nothing of it was kept."};
-    fail("internal", problem);
+    fail("internal", problem, policy_->hash);
     done(problem);
   }
 }
 
-void Upload::fail(const std::string& code, const Problem& problem) {
+void Upload::fail(const std::string& code, const Problem& problem, const std::string& policy) {
   {
     const std::lock_guard lock(mutex_);
     failed_ = problem;
   }
   discard();
   desk_.recorder.record_ended(
-      {caller_, "file.refused", id_, route_, policy_->hash, code, name_, problem.sentence, contiguous()});
+      {caller_, "file.refused", id_, route_, policy, code, name_, problem.sentence, contiguous()});
 }
 
 // Removes what is on the disk, the objects of a commit that failed half-way too.
@@ -236,6 +237,16 @@ void Upload::check_whole() const {
                                               std::to_string(contiguous()) + ". Please upload it again."}};
 }
 
+void Upload::check_not_withdrawn() const {
+  const auto policy = desk_.policy_in_force();
+  const route::Decision decision =
+      route::decide_route(*policy, caller_.agency, route_, desk_.clock() / 1'000'000);
+  if (!decision.allowed())
+    throw Refused{std::string(route::to_code(decision.refusal)),
+                  {Problem::Kind::denied, decision.reason},
+                  policy->hash};
+}
+
 void Upload::finish(std::string name, Done done) {
   post_([self = shared_from_this(), name = std::move(name), done = std::move(done)] {
     self->run(done, [&] { self->commit(name, done); });
@@ -245,6 +256,7 @@ void Upload::finish(std::string name, Done done) {
 void Upload::commit(const std::string& name, const Done& done) {
   if (ended_) return done(Problem{Problem::Kind::failed, "This file was already finished."});
   check_whole();
+  check_not_withdrawn();
   if (!desk_.recorder.available()) throw Refused{"ledger-unavailable", not_recorded()};
   open_pipeline();
   const std::string sha256 = hex_digest(*pipeline_->hash);
@@ -271,7 +283,7 @@ void Upload::commit(const std::string& name, const Done& done) {
         if (durable) return;
         self->post_([self, objects] {
           for (const object::ObjectId& object : objects) self->desk_.objects.remove(object);
-          self->fail("ledger-unavailable", not_recorded());
+          self->fail("ledger-unavailable", not_recorded(), self->policy_->hash);
         });
       });
 }

@@ -26,6 +26,7 @@ struct Desk {
   const object::ObjectStore& objects;
   Recorder& recorder;
   Clock clock;
+  std::function<std::shared_ptr<const route::Policy>()> policy_in_force;
   std::shared_ptr<std::atomic<std::uint64_t>> early;  // bytes that an account's uploads hold out of order
 };
 
@@ -46,7 +47,7 @@ class Upload : public std::enable_shared_from_this<Upload> {
 
   // The file is whole and its final name is `name`: seals the last chunk, makes the objects durable, appends
   // file.accepted with its deliveries, and only then answers success. The answer to an unknown outcome says
-  // so.
+  // so. If the policy in force has withdrawn the route meanwhile, the upload is refused.
   void finish(std::string name, Done done);
 
   // Gives it up: nothing of it is kept, and file.abandoned is recorded (unless a refusal already was).
@@ -63,6 +64,7 @@ class Upload : public std::enable_shared_from_this<Upload> {
   const Caller& caller() const { return caller_; }
   const std::string& route() const { return route_; }
   const std::string& name() const { return name_; }
+  const std::shared_ptr<const route::Policy>& policy() const { return policy_; }
   bool temporary() const { return temporary_; }
   entry::Micros begun() const { return begun_; }
 
@@ -73,9 +75,10 @@ class Upload : public std::enable_shared_from_this<Upload> {
   void open_pipeline();
   void check_size(std::uint64_t size) const;
   void check_whole() const;
+  void check_not_withdrawn() const;
   void commit(const std::string& name, const Done& done);
   std::vector<entry::Event> batch(const std::string& name, const std::string& sha256) const;
-  void fail(const std::string& code, const Problem& problem);
+  void fail(const std::string& code, const Problem& problem, const std::string& policy);
   void discard();
   void drop_early();
   void run(const Done& done, const std::function<void()>& step);

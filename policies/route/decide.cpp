@@ -141,23 +141,29 @@ std::string_view to_code(Refusal refusal) {
   return std::ranges::find(kCodes, refusal, &RefusalRow::refusal)->code;
 }
 
-Decision decide(const Policy& policy, const Upload& upload) {
-  const auto found = policy.routes.find(upload.route);
+Decision decide_route(const Policy& policy, std::string_view agency, std::string_view id,
+                      std::int64_t now_seconds) {
+  const auto found = policy.routes.find(id);
   if (found == policy.routes.end()) {
-    return unknown_route(upload.route);
+    return unknown_route(id);
   }
   const Route& route = found->second;
-  if (std::ranges::find(route.from, upload.agency) == route.from.end()) {
-    return unknown_route(upload.route);
+  if (std::ranges::find(route.from, agency) == route.from.end()) {
+    return unknown_route(id);
   }
   const StateRow& state = *std::ranges::find(kStates, route.state, &StateRow::state);
   if (!state.moves) {
     return no(Refusal::not_live, named(route.id) + " " + std::string(state.sentence));
   }
-  if (auto why = outside(policy, route, upload.now_seconds)) {
+  if (auto why = outside(policy, route, now_seconds)) {
     return no(Refusal::outside_agreement, std::move(*why));
   }
-  return judge_file(route, upload);
+  return {Refusal::none, named(route.id) + " is live under the agreement " + route.agreement + "."};
+}
+
+Decision decide(const Policy& policy, const Upload& upload) {
+  Decision decision = decide_route(policy, upload.agency, upload.route, upload.now_seconds);
+  return decision.allowed() ? judge_file(policy.routes.find(upload.route)->second, upload) : decision;
 }
 
 std::vector<const Route*> routes_from(const Policy& policy, std::string_view agency) {

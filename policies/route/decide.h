@@ -45,6 +45,11 @@ struct Upload {
 // Deny by default. Pure.
 [[nodiscard]] Decision decide(const Policy& policy, const Upload& upload);
 
+// The part of it that is not about the file: whether files of this agency move on this route at that time. A
+// no of the policy in force withdraws the route from uploads that began under an earlier one.
+[[nodiscard]] Decision decide_route(const Policy& policy, std::string_view agency, std::string_view route,
+                                    std::int64_t now_seconds);
+
 // Names: 1 to 200 bytes of UTF-8 in NFC, not "." or "..", no slash or backslash or what looks like them, no
 // white space at either end, no control, bidirectional, zero-width or unassigned characters (docs/policy.md,
 // "Names"). Returns a sentence that does not repeat the name, or nullopt for a good one.

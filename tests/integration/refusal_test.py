@@ -52,6 +52,24 @@ class Refusals(unittest.TestCase):
         states = [(e["plain"]["from"], e["plain"]["to"]) for e in self.hub.entries() if e["event"] == "route.state"]
         self.assertEqual(states, [("-", "live"), ("live", "suspended"), ("suspended", "live")])
 
+    def test_a_reload_before_the_rename_changes_no_rule_but_can_withdraw_the_route(self):
+        folder = self.hub.send_folder()
+        self.put("one.csv.part")
+        self.put("two.csv.part")
+        self.edit_route('accept = ["*"]', 'accept = ["*.pdf"]')
+        self.assertIn("reloaded", self.hub.reload())
+        self.assertNotEqual(self.put("three.csv", check=False).returncode, 0)
+        self.hub.sftp(self.hub.sender, f"rename {folder}/one.csv.part {folder}/one.csv")
+        self.edit_route('state = "live"', 'state = "suspended"')
+        self.assertIn("reloaded", self.hub.reload())
+        done = self.hub.sftp(self.hub.sender, f"rename {folder}/two.csv.part {folder}/two.csv", check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("suspended", done.stderr)
+        self.assertEqual(self.codes(), ["name-not-accepted", "not-live"])
+        began, _, withdrawn = [e["plain"]["policy"] for e in self.hub.entries() if e["event"] == "policy.activated"]
+        policies = {e["event"]: e["plain"]["policy"] for e in self.hub.entries() if e["event"].startswith("file.")}
+        self.assertEqual(policies, {"file.accepted": began, "file.refused": withdrawn})
+
     def test_a_reload_with_a_mistake_changes_nothing_and_names_the_place(self):
         self.edit_route('state = "live"', 'state = "lively"')
         said = self.hub.reload()

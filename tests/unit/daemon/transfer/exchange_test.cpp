@@ -309,21 +309,76 @@ TEST_F(ExchangeTest, ARestartSetsAsideWhatNoEntryNamesAndNothingElse) {
   EXPECT_EQ(abandoned->plain.at("code"), "hub-restarted");
 }
 
-TEST_F(ExchangeTest, ActivationsAreRecordedOnceAndTransfersUnderWayKeepTheirPolicy) {
+// Two uploads under way, one of them closed under a temporary name, when the policy changes.
+class PolicyChange : public ExchangeTest {
+ protected:
+  PolicyChange() {
+    EXPECT_FALSE(stage.put("b.csv.part", "rows"));
+    EXPECT_FALSE(Stage::write(open, 0, "rows"));
+    changed->hash = std::string(64, 'b');
+  }
+  std::optional<Problem> close() {
+    return Stage::wait([&](Done done) { stage.exchange->close(open, std::move(done)); });
+  }
+  std::optional<Problem> rename(const std::string& to) {
+    return Stage::wait(
+        [&](Done done) { stage.exchange->rename(stage.sender, "flow", "b.csv.part", to, std::move(done)); });
+  }
+  std::string policy_of(const std::string& event) {
+    const auto entry = stage.ledger.last(event);
+    return entry ? entry->plain.at("policy").substr(0, 1) : "no entry";
+  }
+
+  std::shared_ptr<Upload> open = std::get<std::shared_ptr<Upload>>(stage.begin("a.csv"));
+  std::shared_ptr<route::Policy> changed = std::make_shared<route::Policy>(*stage.policy);
+};
+
+TEST_F(PolicyChange, LeavesTheRulesForAFileThatIsOnItsWay) {
+  changed->routes["flow"].accept = {"*.pdf"};
+  changed->routes["flow"].max_size = 1;
+  stage.exchange->activate(changed);
+  EXPECT_TRUE(std::holds_alternative<Problem>(stage.begin("c.csv")));
+  EXPECT_FALSE(Stage::write(open, 4, "more"));
+  EXPECT_FALSE(close());
+  EXPECT_EQ(policy_of("file.accepted"), "a");
+  const auto refused = rename("b.pdf");
+  ASSERT_TRUE(refused) << "only the new policy accepts it";
+  EXPECT_EQ(policy_of("file.refused"), "a");
+  EXPECT_FALSE(rename("b.csv")) << "a refused rename loses nothing";
+  EXPECT_EQ(policy_of("file.accepted"), "a");
+  EXPECT_EQ(waiting().size(), 2U);
+}
+
+TEST_F(PolicyChange, CanWithdrawARouteFromWhatIsOnItsWay) {
+  changed->routes["flow"].state = route::State::suspended;
+  stage.exchange->activate(changed);
+  EXPECT_EQ(stage.ledger.last("route.state")->plain.at("to"), "suspended");
+  EXPECT_TRUE(std::holds_alternative<Problem>(stage.begin("c.csv")));
+  for (const auto& refused : {close(), rename("b.csv")}) {
+    ASSERT_TRUE(refused);
+    EXPECT_EQ(refused->kind, Problem::Kind::denied);
+    EXPECT_NE(refused->sentence.find("suspended"), std::string::npos) << refused->sentence;
+  }
+  stage.exchange->stop();
+  EXPECT_EQ(stage.ledger.count("file.accepted"), 0U);
+  EXPECT_EQ(stage.ledger.last("file.refused")->plain.at("code"), "not-live");
+  EXPECT_EQ(policy_of("file.refused"), "b");
+  EXPECT_TRUE(stage.object_files().empty());
+}
+
+TEST_F(PolicyChange, ThatTakesTheSenderOffTheRouteTellsNoMoreThanThat) {
+  changed->routes["flow"].from = {"gamma"};
+  stage.exchange->activate(changed);
+  ASSERT_TRUE(close());
+  EXPECT_EQ(stage.ledger.last("file.refused")->plain.at("code"), "unknown-route");
+  EXPECT_TRUE(waiting().empty());
+}
+
+TEST_F(ExchangeTest, ActivationsAreRecordedOnce) {
   EXPECT_EQ(stage.ledger.count("policy.activated"), 1U);
   EXPECT_EQ(stage.ledger.count("route.state"), 1U);
   stage.open();
   EXPECT_EQ(stage.ledger.count("policy.activated"), 1U);
-  auto upload = std::get<std::shared_ptr<Upload>>(stage.begin("a.csv"));
-  auto changed = std::make_shared<route::Policy>(*stage.policy);
-  changed->hash = std::string(64, 'b');
-  changed->routes["flow"].state = route::State::suspended;
-  stage.exchange->activate(changed);
-  EXPECT_EQ(stage.ledger.last("route.state")->plain.at("to"), "suspended");
-  EXPECT_TRUE(std::holds_alternative<Problem>(stage.begin("b.csv")));
-  ASSERT_FALSE(Stage::write(upload, 0, "x"));
-  EXPECT_FALSE(Stage::wait([&](Done done) { stage.exchange->close(upload, std::move(done)); }));
-  EXPECT_EQ(stage.ledger.last("file.accepted")->plain.at("policy"), std::string(64, 'a'));
 }
 
 TEST_F(ExchangeTest, AnActivationThatCannotBeRecordedChangesNothing) {
