@@ -5,6 +5,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/ledger_reader.h"
 #include "client/cli/options.h"
+#include "client/cli/trust.h"
 #include "ledger/note/proof.h"
 
 namespace chancery::cli {
@@ -39,11 +40,10 @@ note::Proof make_proof(LedgerReader& ledger, std::uint64_t seq) {
 
 int ledger_prove(Arguments arguments) {
   auto options =
-      options_of(arguments, "[--key VKEY] SEQ DIR|SOCKET",
+      options_of(arguments, "[--policy FILE | --key VKEY] SEQ DIR|SOCKET",
                  "Prints a proof that an entry is in the ledger (c2sp.org/tlog-proof@v1, the entry in its "
                  "extra line), after checking it. It holds no details and can be checked offline.");
-  options.add_options()("key", "the log's verifier key, as you were given it", cxxopts::value<std::string>(),
-                        "VKEY");
+  add_trust_options(options);
   options.add_options("hidden")("seq", "", cxxopts::value<std::string>())("where", "",
                                                                           cxxopts::value<std::string>());
   options.parse_positional({"seq", "where"});
@@ -59,8 +59,8 @@ int ledger_prove(Arguments arguments) {
   }
   const std::uint64_t seq = parse_seq(value_of(*parsed, "seq", ""));
   const auto ledger = open_ledger(where, "");
-  const auto given = key_of_option(value_of(*parsed, "key", ""));
-  const note::VerifierKey keys[] = {given ? *given : key_of_genesis(*ledger)};
+  const auto given = trusted_keys(*parsed);
+  const auto keys = given.empty() ? keys_of_genesis(*ledger) : given;
   const note::Proof proof = make_proof(*ledger, seq);
   if (const auto wrong = note::check_proof(proof, proof.extra, keys[0].name(), keys)) {
     std::cerr << "chancery: the proof does not hold: " << *wrong << ". Run `chancery ledger verify`.\n";

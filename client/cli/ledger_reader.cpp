@@ -197,29 +197,21 @@ std::unique_ptr<LedgerReader> open_ledger(const std::string& where, const std::s
   return std::make_unique<FolderReader>(where, keys);
 }
 
-std::optional<note::VerifierKey> key_of_option(const std::string& vkey) {
-  if (vkey.empty()) {
-    return std::nullopt;
-  }
-  auto key = note::VerifierKey::parse(vkey);
-  if (!key) {
-    throw std::invalid_argument(
-        "the key given with --key is not a verifier key, which looks like example.org/hub+1a2b3c4d+AQ...");
-  }
-  return key;
-}
-
-note::VerifierKey key_of_genesis(LedgerReader& ledger) {
+std::vector<note::VerifierKey> keys_of_genesis(LedgerReader& ledger) {
   const std::string text = ledger.size() > 0 ? ledger.entry(0) : std::string();
   entry::EntryView view;
   const bool genesis = !text.empty() && !entry::parse_into(text, view) && view.event == "log.genesis";
-  auto key = genesis ? note::VerifierKey::parse(view.plain_value("vkey").value_or("")) : std::nullopt;
-  if (!key) {
-    throw std::runtime_error(
-        "the ledger does not begin with the entry that names its key: run `chancery ledger "
-        "verify` on it.");
+  std::vector<note::VerifierKey> keys;
+  for (const char* field : {"vkey", "mldsa-vkey"}) {
+    auto key = genesis ? note::VerifierKey::parse(view.plain_value(field).value_or("")) : std::nullopt;
+    if (!key) {
+      throw std::runtime_error(
+          "the ledger does not begin with the entry that names its keys: run `chancery ledger verify` on "
+          "it.");
+    }
+    keys.push_back(*std::move(key));
   }
-  return *std::move(key);
+  return keys;
 }
 
 }  // namespace chancery::cli

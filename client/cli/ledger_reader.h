@@ -30,8 +30,7 @@ class LedgerReader {
 // the hub. Throws when there is neither, or when the keys are not this ledger's.
 std::unique_ptr<LedgerReader> open_ledger(const std::string& where, const std::string& keys);
 
-// The key in an option, or else the one that the first entry names. Throws for what is no key.
-std::optional<note::VerifierKey> key_of_option(const std::string& vkey);
-note::VerifierKey key_of_genesis(LedgerReader& ledger);
+// The two that the first entry names. Throws when it does not.
+std::vector<note::VerifierKey> keys_of_genesis(LedgerReader& ledger);
 
 }  // namespace chancery::cli

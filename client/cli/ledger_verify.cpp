@@ -7,6 +7,7 @@
 #include "client/cli/escape.h"
 #include "client/cli/ledger_reader.h"
 #include "client/cli/options.h"
+#include "client/cli/trust.h"
 
 namespace chancery::cli {
 namespace {
@@ -20,6 +21,24 @@ std::string counted(std::uint64_t count, const std::string& what) {
 void print_details(const verify::Report& report) {
   std::cout << "  details       " << report.opened << " open and match, " << report.withheld << " withheld, "
             << report.erased << " erased\n";
+}
+
+// A key as people compare it: name and id, and the whole of one that is not too long.
+void print_keys(const verify::Report& report, bool pinned) {
+  if (report.keys.empty()) {
+    return;
+  }
+  for (const std::string& vkey : report.keys) {
+    constexpr std::size_t kShown = 160;
+    std::cout << "  key           " << escaped(vkey.substr(0, kShown)) << (vkey.size() > kShown ? "..." : "")
+              << "\n";
+  }
+  std::cout << "                "
+            << (pinned
+                    ? "as given with --key or --policy"
+                    : "NOT PINNED: taken from the ledger itself. Compare them with those you were given, or "
+                      "give these with --policy.")
+            << "\n";
 }
 
 void print(const verify::Report& report, bool pinned) {
@@ -41,14 +60,7 @@ void print(const verify::Report& report, bool pinned) {
   }
   std::cout << "\n";
   print_details(report);
-  if (!report.key.empty()) {
-    std::cout
-        << "  key           " << escaped(report.key) << "\n                "
-        << (pinned ? "as given with --key"
-                   : "NOT PINNED: taken from the ledger itself. Compare it with the one you were given, or "
-                     "give that with --key.")
-        << "\n";
-  }
+  print_keys(report, pinned);
   if (report.unknown_events > 0) {
     std::cout << "  unknown       " << report.unknown_events
               << " entries of events that this version does not know\n";
@@ -72,6 +84,10 @@ json::object to_json(const verify::Report& report, bool pinned) {
     findings.push_back({{"seq", finding.seq ? json::value(*finding.seq) : json::value(nullptr)},
                         {"text", as_utf8(finding.text)}});
   }
+  json::array keys;
+  for (const std::string& vkey : report.keys) {
+    keys.emplace_back(as_utf8(vkey));
+  }
   return {{"verified", report.verified()},
           {"origin", as_utf8(report.origin)},
           {"entries", report.entries},
@@ -85,8 +101,8 @@ json::object to_json(const verify::Report& report, bool pinned) {
           {"withheld", report.withheld},
           {"erased", report.erased},
           {"unknown_events", report.unknown_events},
-          {"key", as_utf8(report.key)},
-          {"key_pinned", pinned},
+          {"keys", std::move(keys)},
+          {"keys_pinned", pinned},
           {"findings", std::move(findings)},
           {"more_findings", report.more_findings}};
 }
@@ -95,12 +111,11 @@ json::object to_json(const verify::Report& report, bool pinned) {
 
 int ledger_verify(Arguments arguments) {
   auto options = options_of(
-      arguments, "[--key VKEY] [--keys KEYDIR] [--json] DIR|SOCKET",
+      arguments, "[--policy FILE | --key VKEY] [--keys KEYDIR] [--json] DIR|SOCKET",
       "Checks a ledger from the bytes of its entries: every hash, the chain, the tree, every checkpoint, the "
       "details that can be read. DIR is the ledger's folder, SOCKET that of a running chancery-ledgerd. "
       "Exits with 0 if all is right, 1 with findings, 2 if it cannot tell.");
-  options.add_options()("key", "the log's verifier key, as you were given it", cxxopts::value<std::string>(),
-                        "VKEY");
+  add_trust_options(options);
   options.add_options()(
       "keys", "folder of the service's key files: the details in DIR are opened and checked with it",
       cxxopts::value<std::string>(), "KEYDIR");
@@ -115,13 +130,13 @@ int ledger_verify(Arguments arguments) {
   if (where.empty()) {
     throw std::invalid_argument("which ledger? Name its folder, or the socket of the running service.");
   }
-  const auto pinned = key_of_option(value_of(*parsed, "key", ""));
+  const auto pinned = trusted_keys(*parsed);
   const auto ledger = open_ledger(where, value_of(*parsed, "keys", ""));
   const verify::Report report = verify::check(ledger->source(), pinned);
   if (parsed->count("json") != 0) {
-    std::cout << json::serialize(to_json(report, pinned.has_value())) << "\n";
+    std::cout << json::serialize(to_json(report, !pinned.empty())) << "\n";
   } else {
-    print(report, pinned.has_value());
+    print(report, !pinned.empty());
     if (!report.verified()) {
       print_findings(report);
     }

@@ -13,7 +13,7 @@ constexpr unsigned kSenderAndAuditor = kSender | kAuditor;
 constexpr unsigned kAll = kSender | kRecipient | kAuditor;
 
 // Fields, in ascending byte order. Those of one line of the table below share its name.
-constexpr Plain kGenesis[] = {"mldsa-vkey-sha256", "origin",  "prior-origin", "prior-root",
+constexpr Plain kGenesis[] = {"mldsa-vkey", "origin",  "prior-origin", "prior-root",
                               "prior-size",        "version", "vkey"};
 constexpr Plain kLogKey[] = {"last-trusted-size", "vkey"};
 constexpr Plain kAnchor[] = {"note-sha256", "root", "size"};

@@ -7,10 +7,8 @@
 #include <memory>
 
 #include <botan/base64.h>
-#include <botan/hash.h>
-#include <botan/hex.h>
-#include <botan/ml_dsa.h>
-#include <botan/system_rng.h>
+#include <botan/exceptn.h>
+#include <botan/mem_ops.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,8 +18,7 @@
 namespace chancery::log {
 namespace {
 
-constexpr std::size_t kSeedBytes = 32;
-constexpr std::uint8_t kMlDsaType = 0x06;  // C2SP signed-note, "Signature types"
+constexpr std::size_t kEpochKeyBytes = 32;
 
 class File {
  public:
@@ -90,20 +87,14 @@ void write_all(int handle, std::string_view text, const std::filesystem::path& p
   }
 }
 
-std::string key_id(const std::string& name, std::span<const std::uint8_t> typed_key) {
-  const auto sha = Botan::HashFunction::create_or_throw("SHA-256");
-  sha->update(name + "\n");
-  sha->update(typed_key);
-  return Botan::hex_encode(std::span<const std::uint8_t>(sha->final()).first(4), false);
+note::SigningKey read_log_key(const KeyFolder& folder, const char* file, note::KeyType type,
+                              const std::string& origin) {
+  return note::SigningKey::from_seed(type, origin, folder.read(file, note::SigningKey::kSeedBytes));
 }
 
-std::string mldsa_vkey(const KeyFolder& folder, const std::string& origin) {
-  const auto seed = folder.read(kMlDsaFile, kSeedBytes);
-  const Botan::ML_DSA_PrivateKey key(seed, Botan::ML_DSA_Mode::ML_DSA_4x4);
-  std::vector<std::uint8_t> typed{kMlDsaType};
-  const auto bits = key.public_key_bits();
-  typed.insert(typed.end(), bits.begin(), bits.end());
-  return origin + "+" + key_id(origin, typed) + "+" + Botan::base64_encode(typed);
+void create_log_key(const KeyFolder& folder, const char* file, note::KeyType type,
+                    const std::string& origin) {
+  if (!folder.holds(file)) folder.create(file, note::SigningKey::generate(type, origin).seed());
 }
 
 std::string epoch_file(std::uint64_t epoch) { return "epoch/" + std::to_string(epoch); }
@@ -158,24 +149,16 @@ void KeyFolder::create(const std::string& name, std::span<const std::uint8_t> se
   sync_folder(path.parent_path());
 }
 
-std::string LogKeys::mldsa_vkey_sha256() const {
-  const auto sha = Botan::HashFunction::create_or_throw("SHA-256");
-  sha->update(mldsa_vkey);
-  return Botan::hex_encode(sha->final(), false);
-}
-
 bool has_log_keys(const KeyFolder& folder) { return folder.holds(kEd25519File) && folder.holds(kMlDsaFile); }
 
 LogKeys read_log_keys(const KeyFolder& folder, const std::string& origin) {
-  return {note::SigningKey::from_seed(origin, folder.read(kEd25519File, kSeedBytes)),
-          mldsa_vkey(folder, origin)};
+  return {read_log_key(folder, kEd25519File, note::KeyType::ed25519, origin),
+          read_log_key(folder, kMlDsaFile, note::KeyType::ml_dsa_44, origin)};
 }
 
 void create_log_keys(const KeyFolder& folder, const std::string& origin) {
-  if (!folder.holds(kEd25519File)) folder.create(kEd25519File, note::SigningKey::generate(origin).seed());
-  if (folder.holds(kMlDsaFile)) return;
-  const Botan::ML_DSA_PrivateKey key(Botan::system_rng(), Botan::ML_DSA_Mode::ML_DSA_4x4);
-  folder.create(kMlDsaFile, key.private_key_bits());  // FIPS 204's 32-byte seed
+  create_log_key(folder, kEd25519File, note::KeyType::ed25519, origin);
+  create_log_key(folder, kMlDsaFile, note::KeyType::ml_dsa_44, origin);
 }
 
 bool are_keys_of(const KeyFolder& folder, std::string_view genesis) {
@@ -185,7 +168,7 @@ bool are_keys_of(const KeyFolder& folder, std::string_view genesis) {
 
 std::optional<opening::EpochKey> read_epoch_key(const KeyFolder& folder, std::uint64_t epoch) {
   if (!folder.holds(epoch_file(epoch))) return std::nullopt;
-  return opening::EpochKey(folder.read(epoch_file(epoch), kSeedBytes));
+  return opening::EpochKey(folder.read(epoch_file(epoch), kEpochKeyBytes));
 }
 
 opening::EpochKey create_epoch_key(const KeyFolder& folder, std::uint64_t epoch) {

@@ -47,15 +47,10 @@ inline constexpr const char* kLedgerFile = "ledger";
 // Whether the keys are tied to the ledger that begins with this entry; also when they are tied to none yet.
 [[nodiscard]] bool are_keys_of(const KeyFolder& folder, std::string_view genesis);
 
-// The two keys that sign checkpoints. The ML-DSA-44 key is made and pinned from the start.
+// The two keys that sign every checkpoint.
 struct LogKeys {
   note::SigningKey ed25519;
-  // The C2SP vkey of signature type 0x06: ORIGIN+KEYID+base64(0x06 || 1312-byte public key).
-  std::string mldsa_vkey;
-
-  // SHA-256 over the text of mldsa_vkey (no newline), 64 lower-case hex digits: `mldsa-vkey-sha256` of
-  // log.genesis.
-  std::string mldsa_vkey_sha256() const;
+  note::SigningKey ml_dsa;
 };
 
 bool has_log_keys(const KeyFolder& folder);

@@ -56,7 +56,7 @@ std::optional<std::string> check_genesis(const store::Snapshot& snapshot, const 
     throw Error("this ledger's origin is " + plain("origin") + ", the configuration says " + options.origin);
   }
   if (plain("vkey") != keys.ed25519.verifier().text() ||
-      plain("mldsa-vkey-sha256") != keys.mldsa_vkey_sha256()) {
+      plain("mldsa-vkey") != keys.ml_dsa.verifier().text()) {
     throw Error(options.keys.string() +
                 ": these are not the keys of this ledger; restore the ones it was begun with");
   }

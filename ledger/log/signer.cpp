@@ -48,9 +48,11 @@ std::variant<store::Batch, std::string> sign_checkpoint(const store::Snapshot& s
   }
   const note::Checkpoint checkpoint{origin, snapshot.size(),
                                     merkle::tree_root(snapshot.size(), snapshot.node_reader())};
-  const note::SigningKey* signers[] = {&keys.ed25519};
+  const note::SigningKey* signers[] = {&keys.ed25519, &keys.ml_dsa};
+  const auto seconds = static_cast<std::uint64_t>(now / 1'000'000);
   store::Batch batch;
-  batch.checkpoints.push_back({checkpoint.size, now, note::sign_note(checkpoint.body(), signers).encode()});
+  batch.checkpoints.push_back(
+      {checkpoint.size, now, note::sign_note(checkpoint.body(), signers, seconds).encode()});
   batch.meta[kSignedHead] = encode({checkpoint.size, checkpoint.root});
   return batch;
 }
@@ -61,7 +63,7 @@ entry::Event genesis_event(const LogKeys& keys, const std::string& origin) {
   event.name = "log.genesis";
   event.plain = {{"origin", origin},
                  {"vkey", keys.ed25519.verifier().text()},
-                 {"mldsa-vkey-sha256", keys.mldsa_vkey_sha256()},
+                 {"mldsa-vkey", keys.ml_dsa.verifier().text()},
                  {"version", "1"},
                  {"prior-origin", "-"},
                  {"prior-size", "-"},

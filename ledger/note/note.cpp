@@ -1,6 +1,7 @@
 #include "ledger/note/note.h"
 
 #include <algorithm>
+#include <set>
 #include <stdexcept>
 
 #include <botan/base64.h>
@@ -88,20 +89,20 @@ std::variant<Note, NoteError> parse_note(std::string_view bytes) {
   return note;
 }
 
-Note sign_note(std::string text, std::span<const SigningKey* const> keys) {
+Note sign_note(std::string text, std::span<const SigningKey* const> keys, std::uint64_t time) {
   if (!text.ends_with('\n') || find_not_text(text)) {
     throw std::invalid_argument("a note's text is UTF-8 without control characters and ends in a line feed");
   }
   Note note{std::move(text), {}};
   for (const SigningKey* key : keys) {
     const VerifierKey& verifier = key->verifier();
-    note.signatures.push_back({verifier.name(), verifier.id(), key->sign(note.text)});
+    note.signatures.push_back({verifier.name(), verifier.id(), key->sign(note.text, time)});
   }
   return note;
 }
 
 Signed verify_note(const Note& note, std::span<const VerifierKey> keys) {
-  Signed result = Signed::unknown_key;
+  std::set<KeyType> signed_by;
   for (const SignatureLine& line : note.signatures) {
     const auto key = std::find_if(keys.begin(), keys.end(), [&](const VerifierKey& candidate) {
       return candidate.name() == line.name && candidate.id() == line.key_id;
@@ -112,9 +113,12 @@ Signed verify_note(const Note& note, std::span<const VerifierKey> keys) {
     if (!key->verify(note.text, line.signature)) {
       return Signed::bad_signature;
     }
-    result = Signed::valid;
+    signed_by.insert(key->type());
   }
-  return result;
+  const bool all = !keys.empty() && std::ranges::all_of(keys, [&](const VerifierKey& key) {
+    return signed_by.contains(key.type());
+  });
+  return all ? Signed::valid : Signed::unknown_key;
 }
 
 std::string Checkpoint::body() const {

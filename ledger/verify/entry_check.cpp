@@ -44,12 +44,22 @@ void EntryCheck::check_genesis() {
   }
   events_.origin = plain("origin");
   prev_ = entry::genesis_prev(events_.origin);
-  const auto key = note::VerifierKey::parse(plain("vkey"));
-  if (!key || key->name() != events_.origin) {
-    findings_.add(0, "its vkey is not a key of the log's origin");
-    return;
+  for (const auto& [field, type] :
+       {std::pair{"vkey", note::KeyType::ed25519}, std::pair{"mldsa-vkey", note::KeyType::ml_dsa_44}}) {
+    if (const auto key = log_key(0, field, type)) {
+      events_.keys.push_back({0, *key, std::nullopt});
+    }
   }
-  events_.keys.push_back({0, *key, std::nullopt});
+}
+
+std::optional<note::VerifierKey> EntryCheck::log_key(std::uint64_t seq, std::string_view field,
+                                                     std::optional<note::KeyType> type) {
+  auto key = note::VerifierKey::parse(plain(field));
+  if (!key || key->name() != events_.origin || key->type() != type.value_or(key->type())) {
+    findings_.add(seq, "its " + std::string(field) + " is not a key of that kind under the log's origin");
+    return std::nullopt;
+  }
+  return key;
 }
 
 void EntryCheck::check_place(std::uint64_t seq) {
@@ -95,21 +105,23 @@ void EntryCheck::note_log_event(std::uint64_t seq) {
 }
 
 void EntryCheck::note_key(std::uint64_t seq) {
-  const auto key = note::VerifierKey::parse(plain("vkey"));
+  const auto key = log_key(seq, "vkey", std::nullopt);
   if (!key) {
-    return;  // a key of a kind that does not verify here, which no checkpoint is accepted by
+    return;
   }
-  const auto known = std::find_if(events_.keys.begin(), events_.keys.end(),
-                                  [&](const LogEvents::Key& k) { return k.key.text() == key->text(); });
+  const auto known = std::ranges::find(events_.keys, *key, &LogEvents::Key::key);
   if (view_.event == "log.key.add") {
-    if (known == events_.keys.end()) {
+    if (known != events_.keys.end()) {
+      findings_.add(seq, "it adds a key that entry " + std::to_string(known->seq) + " has named already");
+    } else {
       events_.keys.push_back({seq, *key, std::nullopt});
     }
     return;
   }
   const auto size = parse_number(plain("last-trusted-size"));
-  if (known == events_.keys.end() || !size) {
-    findings_.add(seq, "it ends the use of a key that was never added, or does not say at which size");
+  if (known == events_.keys.end() || !size || *size > seq) {
+    findings_.add(seq,
+                  "it ends the use of a key that was never added, or does not say at which size before it");
     return;
   }
   known->last_trusted_size = std::min(*size, known->last_trusted_size.value_or(*size));

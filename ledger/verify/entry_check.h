@@ -11,10 +11,16 @@ namespace chancery::verify {
 
 // What the entries state about the ledger itself, for checkpoints to be checked with.
 struct LogEvents {
+  // A key is good for checkpoints of the sizes above its entry's seq, up to the last trusted one if it has
+  // ended.
   struct Key {
     std::uint64_t seq = 0;  // of the entry that names it
     note::VerifierKey key;
-    std::optional<std::uint64_t> last_trusted_size;  // of a revoked key
+    std::optional<std::uint64_t> last_trusted_size;
+
+    bool is_good_for(std::uint64_t size) const {
+      return size > seq && size <= last_trusted_size.value_or(size);
+    }
   };
   struct Anchor {
     std::uint64_t seq = 0;
@@ -23,7 +29,7 @@ struct LogEvents {
     std::string note_sha256;  // lower-case hex
   };
   std::string origin;
-  std::vector<Key> keys;  // the genesis entry's first
+  std::vector<Key> keys;  // the genesis entry's two first
   std::vector<Anchor> anchors;
 };
 
@@ -51,6 +57,9 @@ class EntryCheck {
   void check_place(std::uint64_t seq);
   void check_fields(std::uint64_t seq);
   void note_log_event(std::uint64_t seq);
+  // The key in a field, if it is one of this log and of `type` (nullopt: of either); else a finding.
+  std::optional<note::VerifierKey> log_key(std::uint64_t seq, std::string_view field,
+                                           std::optional<note::KeyType> type);
   void note_key(std::uint64_t seq);
   void note_erasure(std::uint64_t seq);
   void check_openings(std::uint64_t seq, const Chunk::Row& row);

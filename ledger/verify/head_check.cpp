@@ -27,36 +27,54 @@ std::string at_size(std::uint64_t size) { return "the checkpoint of " + std::to_
 }  // namespace
 
 HeadCheck::HeadCheck(const Source& source, const LogEvents& events, const TreeCheck& tree,
-                     const std::optional<note::VerifierKey>& pinned, Findings& findings)
+                     std::span<const note::VerifierKey> pinned, Findings& findings)
     : source_(source), events_(events), tree_(tree), findings_(findings), origin_(events.origin) {
-  if (pinned) {
-    trust(*pinned);
-    if (origin_.empty()) {
-      origin_ = pinned->name();
-    } else if (pinned->name() != origin_) {
-      findings_.add(std::nullopt,
-                    "this is the ledger of " + origin_ + ", and the given key is one of " + pinned->name());
+  if (!pinned.empty()) {
+    pin(pinned);
+    return;
+  }
+  for (const LogEvents::Key& named : events.keys) {
+    if (named.seq == 0) {
+      trusted_.push_back(named.key);
     }
-  } else if (!events.keys.empty()) {
-    trust(events.keys.front().key);
   }
 }
 
-void HeadCheck::trust(const note::VerifierKey& key) {
-  const auto named =
-      std::ranges::find(events_.keys, key.text(), [](const LogEvents::Key& k) { return k.key.text(); });
-  trusted_.push_back({key, named == events_.keys.end() ? std::nullopt : named->last_trusted_size});
+void HeadCheck::pin(std::span<const note::VerifierKey> keys) {
+  if (origin_.empty()) {
+    origin_ = keys.front().name();
+  }
+  for (const note::VerifierKey& key : keys) {
+    if (key.name() != origin_) {
+      findings_.add(std::nullopt,
+                    "this is the ledger of " + origin_ + ", and a given key is one of " + key.name());
+    } else if (std::ranges::find(events_.keys, key, &LogEvents::Key::key) == events_.keys.end()) {
+      findings_.add(std::nullopt, "the given key " + key.text().substr(0, key.name().size() + 9) +
+                                      " is none that this ledger names");
+    }
+    trusted_.push_back(key);
+  }
 }
 
 bool HeadCheck::trusts(const note::VerifierKey& key) const {
-  return std::ranges::any_of(trusted_, [&](const Key& known) { return known.key.text() == key.text(); });
+  return std::ranges::find(trusted_, key) != trusted_.end();
+}
+
+std::vector<note::VerifierKey> HeadCheck::keys_for(std::uint64_t size) const {
+  std::vector<note::VerifierKey> keys;
+  for (const LogEvents::Key& named : events_.keys) {
+    if (named.is_good_for(size) && trusts(named.key)) {
+      keys.push_back(named.key);
+    }
+  }
+  return keys;
 }
 
 bool HeadCheck::trust_keys_below(std::uint64_t size) {
   bool any = false;
   for (const LogEvents::Key& named : events_.keys) {
     if (named.seq < size && !trusts(named.key)) {
-      trust(named.key);
+      trusted_.push_back(named.key);
       any = true;
     }
   }
@@ -75,17 +93,22 @@ std::optional<note::Checkpoint> HeadCheck::read(std::string_view bytes, std::str
     why = "is one of " + checkpoint->origin;
     return std::nullopt;
   }
-  std::vector<note::VerifierKey> keys;
-  for (const Key& key : trusted_) {
-    if (!key.last_trusted_size || checkpoint->size <= *key.last_trusted_size) {
-      keys.push_back(key.key);
+  const auto keys = keys_for(checkpoint->size);
+  const auto has = [](const std::vector<note::VerifierKey>& among, note::KeyType type) {
+    return std::ranges::find(among, type, &note::VerifierKey::type) != among.end();
+  };
+  for (const note::KeyType type : {note::KeyType::ed25519, note::KeyType::ml_dsa_44}) {
+    // A kind that is trusted at all is asked for, or else forging the other kind would retire it.
+    if ((needs_both_ || has(trusted_, type)) && !has(keys, type)) {
+      why = "is not signed by keys of the log that are trusted for it";
+      return std::nullopt;
     }
   }
   switch (note::verify_note(*note, keys)) {
     case note::Signed::valid:
       break;
     case note::Signed::unknown_key:
-      why = "is not signed by a key of the log that is trusted for it";
+      why = "is not signed by keys of the log that are trusted for it";
       return std::nullopt;
     case note::Signed::bad_signature:
       why = "has a false signature";
@@ -185,8 +208,11 @@ void HeadCheck::check_stored_head() {
 
 void HeadCheck::run(Report& report) {
   report.origin = origin_;
-  report.key = trusted_.empty() ? "" : trusted_.front().key.text();
+  for (const note::VerifierKey& key : trusted_) {
+    report.keys.push_back(key.text());
+  }
   find_trusted_keys();
+  needs_both_ = true;
   check_checkpoints(report);
   check_stored_head();
 }

@@ -6,23 +6,20 @@
 namespace chancery::verify {
 
 // Checks every kept checkpoint and every anchor against the tree that was rebuilt, and which keys may have
-// signed them: the pinned one, or the genesis entry's; and those that an entry names which a trusted
-// checkpoint covers.
+// signed them: the pinned ones, or the genesis entry's; and those that an entry names which a trusted
+// checkpoint covers. In the end each must be signed by a key of either type.
 class HeadCheck {
  public:
   HeadCheck(const Source& source, const LogEvents& events, const TreeCheck& tree,
-            const std::optional<note::VerifierKey>& pinned, Findings& findings);
+            std::span<const note::VerifierKey> pinned, Findings& findings);
 
   void run(Report& report);
 
  private:
-  struct Key {
-    note::VerifierKey key;
-    std::optional<std::uint64_t> last_trusted_size;
-  };
-
-  void trust(const note::VerifierKey& key);
+  void pin(std::span<const note::VerifierKey> keys);
   bool trusts(const note::VerifierKey& key) const;
+  // Of the trusted keys those that are good for checkpoints of this size.
+  std::vector<note::VerifierKey> keys_for(std::uint64_t size) const;
   // Trusts the keys named below `size`; whether there was a new one.
   bool trust_keys_below(std::uint64_t size);
   void find_trusted_keys();
@@ -37,7 +34,8 @@ class HeadCheck {
   const TreeCheck& tree_;
   Findings& findings_;
   std::string origin_;
-  std::vector<Key> trusted_;
+  std::vector<note::VerifierKey> trusted_;
+  bool needs_both_ = false;  // kinds of signature: when all trusted keys are found
 };
 
 }  // namespace chancery::verify

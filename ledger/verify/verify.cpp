@@ -116,7 +116,7 @@ Source source_of(const store::Snapshot& snapshot) {
   return source;
 }
 
-Report check(const Source& source, const std::optional<note::VerifierKey>& pinned) {
+Report check(const Source& source, std::span<const note::VerifierKey> pinned) {
   Report report;
   Findings findings;
   TreeCheck tree(source, findings);

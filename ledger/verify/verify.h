@@ -54,7 +54,7 @@ struct Report {
   entry::Micros first_time = 0;
   entry::Micros last_time = 0;
   std::string origin;
-  std::string key;                  // the vkey that checkpoints were checked with, at first
+  std::vector<std::string> keys;    // the vkeys that checkpoints were checked with, at first
   std::uint64_t checkpoints = 0;    // whose signature and root are right
   std::uint64_t covered = 0;        // entries below the largest of those
   std::uint64_t stored_hashes = 0;  // that were compared
@@ -68,9 +68,10 @@ struct Report {
   [[nodiscard]] bool verified() const { return findings.empty(); }
 };
 
-// Checks everything. `pinned` is the log's key as the auditor knows it; without it the genesis entry's own is
-// used, which shows that the ledger agrees with itself but not whose it is. An empty ledger and one without a
-// checkpoint are findings. Takes two threads, and memory for the ids of the entries; all else is streamed.
-Report check(const Source& source, const std::optional<note::VerifierKey>& pinned);
+// Checks everything. `pinned` are the log's keys as the auditor knows them, of either type or of both;
+// without any the genesis entry's own are used, which shows that the ledger agrees with itself but not whose
+// it is. An empty ledger and one without a checkpoint are findings. Takes two threads, and memory for the ids
+// of the entries; all else is streamed.
+Report check(const Source& source, std::span<const note::VerifierKey> pinned);
 
 }  // namespace chancery::verify

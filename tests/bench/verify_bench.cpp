@@ -35,7 +35,12 @@ double seconds_of(const auto& work) {
   return Seconds(Clock::now() - begin).count();
 }
 
-entry::Entry make_entry(std::uint64_t seq, const merkle::Hash& prev, const note::SigningKey& key) {
+struct Keys {
+  note::SigningKey ed25519 = note::SigningKey::generate(note::KeyType::ed25519, kOrigin);
+  note::SigningKey ml_dsa = note::SigningKey::generate(note::KeyType::ml_dsa_44, kOrigin);
+};
+
+entry::Entry make_entry(std::uint64_t seq, const merkle::Hash& prev, const Keys& keys) {
   entry::Entry made;
   made.seq = seq;
   made.prev = prev;
@@ -51,14 +56,15 @@ entry::Entry make_entry(std::uint64_t seq, const merkle::Hash& prev, const note:
   }
   if (seq == 0) {
     made.plain["origin"] = kOrigin;
-    made.plain["vkey"] = key.verifier().text();
+    made.plain["vkey"] = keys.ed25519.verifier().text();
+    made.plain["mldsa-vkey"] = keys.ml_dsa.verifier().text();
   }
   return made;
 }
 
 // Answers the entries' bytes.
 std::uint64_t make_ledger(const std::filesystem::path& folder, std::uint64_t size) {
-  const note::SigningKey key = note::SigningKey::generate(kOrigin);
+  const Keys keys;
   store::Store store = store::Store::open(folder, store::Mode::read_write);
   merkle::Frontier frontier;
   merkle::Hash prev = entry::genesis_prev(kOrigin);
@@ -67,7 +73,7 @@ std::uint64_t make_ledger(const std::filesystem::path& folder, std::uint64_t siz
     store::Batch batch;
     batch.first_seq = frontier.size();
     for (std::size_t i = 0; i < kBatch && frontier.size() < size; ++i) {
-      const entry::Entry made = make_entry(frontier.size(), prev, key);
+      const entry::Entry made = make_entry(frontier.size(), prev, keys);
       batch.ids.push_back(made.id);
       batch.entries.push_back(made.text());
       prev = merkle::leaf_hash(batch.entries.back());
@@ -77,9 +83,9 @@ std::uint64_t make_ledger(const std::filesystem::path& folder, std::uint64_t siz
     batch.openings.resize(batch.entries.size());
     batch.root = frontier.root();
     if (frontier.size() == size) {
-      const note::SigningKey* const keys[] = {&key};
+      const note::SigningKey* const both[] = {&keys.ed25519, &keys.ml_dsa};
       const note::Checkpoint head{kOrigin, size, frontier.root()};
-      batch.checkpoints.push_back({size, 0, note::sign_note(head.body(), keys).encode()});
+      batch.checkpoints.push_back({size, 0, note::sign_note(head.body(), both, 0).encode()});
     }
     store.commit(batch);
   }
@@ -103,10 +109,9 @@ int main(int count, char** arguments) {
     }
   });
   verify::Report report;
-  const double first = seconds_of([&] { report = verify::check(verify::source_of(snapshot), std::nullopt); });
+  const double first = seconds_of([&] { report = verify::check(verify::source_of(snapshot), {}); });
   const double cpu_before = cpu_seconds();
-  const double second =
-      seconds_of([&] { report = verify::check(verify::source_of(snapshot), std::nullopt); });
+  const double second = seconds_of([&] { report = verify::check(verify::source_of(snapshot), {}); });
   const double cpu = cpu_seconds() - cpu_before;
   std::printf(
       "%llu entries of %llu bytes: SHA-256 alone %.2f s; verified in %.2f s, again in %.2f s (%.2fx, %.2f s "

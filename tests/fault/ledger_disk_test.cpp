@@ -120,7 +120,7 @@ TEST_P(LedgerDisk, what_failed_is_never_acknowledged_and_a_restart_recovers) {
   }
   const auto store = store::Store::open(folder_ / "ledger", store::Mode::read_only);
   const auto snapshot = store.snapshot();
-  const auto report = verify::check(verify::source_of(snapshot), std::nullopt);
+  const auto report = verify::check(verify::source_of(snapshot), {});
   for (const auto& finding : report.findings) ADD_FAILURE() << finding.text;
   EXPECT_GE(report.entries, written_.size());
 }
@@ -175,7 +175,7 @@ TEST_F(LedgerFullDisk, appends_stop_before_the_disk_is_full_and_go_on_when_there
   EXPECT_EQ(after.seqs.at(0), before.seqs.at(0) + 1);
   const auto store = store::Store::open(seen(process), store::Mode::read_only);
   const auto snapshot = store.snapshot();
-  const auto report = verify::check(verify::source_of(snapshot), std::nullopt);
+  const auto report = verify::check(verify::source_of(snapshot), {});
   for (const auto& finding : report.findings) ADD_FAILURE() << finding.text;
 }
 

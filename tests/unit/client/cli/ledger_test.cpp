@@ -128,7 +128,7 @@ TEST_F(LedgerCommands, ProvePrintsAProofThatOthersCanCheck) {
   ASSERT_EQ(run_words({"ledger", "prove", "7", folder_}), kOk) << output_;
   const auto proof = note::parse_proof(output_);
   ASSERT_TRUE(proof);
-  const std::vector keys{ledger_.key.verifier()};
+  const std::vector keys{ledger_.key.verifier(), ledger_.ml_dsa.verifier()};
   EXPECT_EQ(proof->extra, ledger_.entries[7]);
   EXPECT_EQ(note::check_proof(*proof, ledger_.entries[7], LedgerInMemory::kOrigin, keys), std::nullopt);
   EXPECT_EQ(run_words({"ledger", "prove", "12", folder_}), kFailed);

@@ -87,11 +87,12 @@ TEST_F(Start, genesis_pins_both_keys) {
   const auto keys = read_log_keys(KeyFolder(folder_ / "keys"), log->origin());
   const auto genesis = entry_at(*log, 0);
   EXPECT_EQ(genesis.plain.at("vkey"), keys.ed25519.verifier().text());
-  EXPECT_EQ(genesis.plain.at("mldsa-vkey-sha256"), keys.mldsa_vkey_sha256());
+  const std::string mldsa_vkey = keys.ml_dsa.verifier().text();
+  EXPECT_EQ(genesis.plain.at("mldsa-vkey"), mldsa_vkey);
   EXPECT_EQ(genesis.plain.at("origin"), log->origin());
   // 1 type byte and 1312 bytes of key are 1752 characters of base64.
-  EXPECT_EQ(keys.mldsa_vkey.size(), log->origin().size() + 1 + 8 + 1 + 1752);
-  EXPECT_EQ(keys.mldsa_vkey.substr(log->origin().size() + 10, 1), "B");  // 0x06 in front
+  EXPECT_EQ(mldsa_vkey.size(), log->origin().size() + 1 + 8 + 1 + 1752);
+  EXPECT_EQ(mldsa_vkey.substr(log->origin().size() + 10, 1), "B");  // 0x06 in front
 }
 
 // Changes one byte of the file wherever `text` stands.

@@ -24,7 +24,7 @@ Note must_parse(std::string_view bytes) {
 }
 
 SigningKey test_key(const std::string& name = "example.org/hub") {
-  return SigningKey::from_seed(name, std::vector<std::uint8_t>(32, 7));
+  return SigningKey::from_seed(KeyType::ed25519, name, std::vector<std::uint8_t>(32, 7));
 }
 
 TEST(SignedNote, ExampleOfTheSpecificationVerifies) {
@@ -57,7 +57,7 @@ TEST(SignedNote, EveryChangedByteOfTheExampleIsNoticed) {
 TEST(SignedNote, TextMayHaveEmptyLinesAndIsSplitAtTheLast) {
   const SigningKey key = test_key();
   const std::vector<const SigningKey*> keys{&key};
-  const std::string bytes = sign_note("a\n\nb\n\n", keys).encode();
+  const std::string bytes = sign_note("a\n\nb\n\n", keys, 0).encode();
   const Note note = must_parse(bytes);
   EXPECT_EQ(note.text, "a\n\nb\n\n");
   EXPECT_EQ(verify_note(note, std::vector{key.verifier()}), Signed::valid);
@@ -100,20 +100,20 @@ TEST(SignedNote, MalformedNotesAreRejected) {
 
 TEST(SignedNote, OtherSignersAreIgnoredAndDoNotCount) {
   const SigningKey ours = test_key();
-  const SigningKey other = SigningKey::generate("example.org/witness");
+  const SigningKey other = SigningKey::generate(KeyType::ed25519, "example.org/witness");
   const std::vector<const SigningKey*> both{&other, &ours};
   const std::vector<const SigningKey*> one{&other};
   const std::vector trusted{ours.verifier()};
-  EXPECT_EQ(verify_note(sign_note("t\n", both), trusted), Signed::valid);
-  EXPECT_EQ(verify_note(sign_note("t\n", one), trusted), Signed::unknown_key);
-  EXPECT_EQ(verify_note(sign_note("t\n", both), {}), Signed::unknown_key);
+  EXPECT_EQ(verify_note(sign_note("t\n", both, 0), trusted), Signed::valid);
+  EXPECT_EQ(verify_note(sign_note("t\n", one, 0), trusted), Signed::unknown_key);
+  EXPECT_EQ(verify_note(sign_note("t\n", both, 0), {}), Signed::unknown_key);
 }
 
 TEST(SignedNote, OneFalseSignatureOfATrustedKeyRejectsTheNote) {
   const SigningKey a = test_key("example.org/a");
   const SigningKey b = test_key("example.org/b");
   const std::vector<const SigningKey*> both{&a, &b};
-  Note note = sign_note("t\n", both);
+  Note note = sign_note("t\n", both, 0);
   note.signatures[1].signature[0] ^= 1;
   EXPECT_EQ(verify_note(note, std::vector{a.verifier(), b.verifier()}), Signed::bad_signature);
   EXPECT_EQ(verify_note(note, std::vector{a.verifier()}), Signed::valid);
@@ -122,7 +122,7 @@ TEST(SignedNote, OneFalseSignatureOfATrustedKeyRejectsTheNote) {
 TEST(SignedNote, SameIdUnderAnotherNameIsAnotherKey) {
   const SigningKey key = test_key();
   const std::vector<const SigningKey*> keys{&key};
-  Note note = sign_note("t\n", keys);
+  Note note = sign_note("t\n", keys, 0);
   note.signatures[0].name = "example.org/other";
   EXPECT_EQ(verify_note(note, std::vector{key.verifier()}), Signed::unknown_key);
 }
@@ -142,13 +142,79 @@ TEST(VerifierKey, MalformedOrMismatchedKeysAreRejected) {
 }
 
 TEST(SigningKey, ComesBackWholeFromItsSeed) {
-  const SigningKey key = SigningKey::generate("example.org/hub");
-  const SigningKey again = SigningKey::from_seed("example.org/hub", key.seed());
+  const SigningKey key = SigningKey::generate(KeyType::ed25519, "example.org/hub");
+  const SigningKey again = SigningKey::from_seed(KeyType::ed25519, "example.org/hub", key.seed());
   EXPECT_EQ(again.verifier().text(), key.verifier().text());
-  EXPECT_TRUE(key.verifier().verify("message", again.sign("message")));
-  EXPECT_THROW(SigningKey::from_seed("example.org/hub", std::vector<std::uint8_t>(31)),
+  EXPECT_TRUE(key.verifier().verify("message", again.sign("message", 0)));
+  EXPECT_THROW(SigningKey::from_seed(KeyType::ed25519, "example.org/hub", std::vector<std::uint8_t>(31)),
                std::invalid_argument);
-  EXPECT_THROW(SigningKey::generate("a name"), std::invalid_argument);
+  EXPECT_THROW(SigningKey::generate(KeyType::ed25519, "a name"), std::invalid_argument);
+}
+
+// C2SP tlog-cosignature: what an ML-DSA-44 line commits to.
+struct Cosigned {
+  SigningKey ed25519 = test_key();
+  SigningKey ml_dsa =
+      SigningKey::from_seed(KeyType::ml_dsa_44, "example.org/hub", std::vector<std::uint8_t>(32, 9));
+  Checkpoint checkpoint{"example.org/hub", 70'000, merkle::empty_root()};
+  std::vector<VerifierKey> keys{ed25519.verifier(), ml_dsa.verifier()};
+
+  Note note() const {
+    const std::vector<const SigningKey*> both{&ed25519, &ml_dsa};
+    return sign_note(checkpoint.body(), both, 1'793'611'800);
+  }
+};
+
+TEST(Cosignature, IsThatOfTheStructureInTheSpecification) {
+  const Cosigned log;
+  const Note note = must_parse(log.note().encode());
+  EXPECT_EQ(verify_note(note, log.keys), Signed::valid);
+  ASSERT_EQ(note.signatures[1].signature.size(), 8U + 2420U);
+  // 1793611800 in eight bytes.
+  const std::vector<std::uint8_t> time{0x0, 0x0, 0x0, 0x0, 0x6a, 0xe8, 0x58, 0x18};
+  EXPECT_TRUE(std::equal(time.begin(), time.end(), note.signatures[1].signature.begin()));
+  EXPECT_EQ(VerifierKey::parse(log.ml_dsa.verifier().text()), log.ml_dsa.verifier());
+}
+
+TEST(Cosignature, AnyOtherTimeSizeRootOriginOrNameIsAnother) {
+  const Cosigned log;
+  const auto signature = log.note().signatures[1].signature;
+  const VerifierKey& key = log.ml_dsa.verifier();
+  ASSERT_TRUE(key.verify(log.checkpoint.body(), signature));
+  auto later = signature;
+  later[7] ^= 1;
+  EXPECT_FALSE(key.verify(log.checkpoint.body(), later));
+  Checkpoint other = log.checkpoint;
+  other.size += 1;
+  EXPECT_FALSE(key.verify(other.body(), signature));
+  other = log.checkpoint;
+  other.root[31] ^= 1;
+  EXPECT_FALSE(key.verify(other.body(), signature));
+  other = log.checkpoint;
+  other.origin = "example.org/hut";
+  EXPECT_FALSE(key.verify(other.body(), signature));
+  const SigningKey renamed =
+      SigningKey::from_seed(KeyType::ml_dsa_44, "example.org/hut", std::vector<std::uint8_t>(32, 9));
+  EXPECT_FALSE(renamed.verifier().verify(log.checkpoint.body(), signature));
+  EXPECT_FALSE(key.verify("no checkpoint\n", signature));
+  EXPECT_FALSE(key.verify(log.checkpoint.body(), std::span(signature).first(8)));
+  EXPECT_FALSE(key.verify(log.checkpoint.body(), std::span(signature).first(2427)));
+  auto far = signature;
+  far[0] = 0x80;  // a time of 2^63 and more is none
+  EXPECT_FALSE(key.verify(log.checkpoint.body(), far));
+  EXPECT_THROW((void)log.ml_dsa.sign("no checkpoint\n", 0), std::invalid_argument);
+}
+
+TEST(Cosignature, ANoteNeedsOneSignatureOfEachKindOfKeyThatIsAsked) {
+  const Cosigned log;
+  const std::vector<const SigningKey*> ed25519{&log.ed25519};
+  const std::vector<const SigningKey*> ml_dsa{&log.ml_dsa};
+  EXPECT_EQ(verify_note(sign_note(log.checkpoint.body(), ed25519, 0), log.keys), Signed::unknown_key);
+  EXPECT_EQ(verify_note(sign_note(log.checkpoint.body(), ml_dsa, 0), log.keys), Signed::unknown_key);
+  Note note = log.note();
+  note.signatures[1].signature[100] ^= 1;
+  EXPECT_EQ(verify_note(note, log.keys), Signed::bad_signature);
+  EXPECT_EQ(verify_note(note, std::vector{log.ed25519.verifier()}), Signed::valid);
 }
 
 TEST(Checkpoint, BodyIsReadBackAndNothingElseIsAccepted) {

@@ -8,7 +8,8 @@ namespace {
 constexpr std::string_view kOrigin = "example.org/hub";
 
 struct Log {
-  SigningKey key = SigningKey::from_seed(std::string(kOrigin), std::vector<std::uint8_t>(32, 7));
+  SigningKey key =
+      SigningKey::from_seed(KeyType::ed25519, std::string(kOrigin), std::vector<std::uint8_t>(32, 7));
   std::vector<std::string> entries{"one", "two", "three", "four", "five"};
   std::vector<merkle::Hash> stored;
   merkle::Frontier frontier;
@@ -24,7 +25,7 @@ struct Log {
     const Checkpoint head{std::string(kOrigin), frontier.size(), frontier.root()};
     const auto read = [&](std::uint64_t at) { return stored.at(at); };
     return {entries.at(index), index, merkle::inclusion_proof(index, frontier.size(), read),
-            sign_note(head.body(), keys).encode()};
+            sign_note(head.body(), keys, 0).encode()};
   }
 
   std::vector<VerifierKey> keys() const { return {key.verifier()}; }

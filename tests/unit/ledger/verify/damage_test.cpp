@@ -19,7 +19,7 @@ TEST(Verify, ASoundLedgerHasNoFindings) {
   EXPECT_EQ(report.stored_hashes, ledger.stored.size());
   EXPECT_EQ(report.opened, 1U + 11 * 3);
   EXPECT_EQ(report.origin, LedgerInMemory::kOrigin);
-  EXPECT_EQ(report.key, ledger.key.verifier().text());
+  EXPECT_EQ(report.keys, std::vector{ledger.key.verifier().text()});
 }
 
 TEST(Verify, EveryChangedByteIsFoundAtItsEntryOrTheNext) {
@@ -151,7 +151,7 @@ TEST(Verify, WhatTheSourceCannotReadEndsTheCheck) {
   LedgerInMemory ledger = sound_ledger();
   Source source = ledger.source();
   source.entries = [](const auto&) { throw std::runtime_error("no answer"); };
-  EXPECT_THROW(check(source, std::nullopt), std::runtime_error);
+  EXPECT_THROW(check(source, {}), std::runtime_error);
 }
 
 }  // namespace

@@ -15,7 +15,10 @@ namespace chancery::verify {
 struct LedgerInMemory {
   static constexpr const char* kOrigin = "example.org/hub";
 
-  note::SigningKey key = note::SigningKey::from_seed(kOrigin, std::vector<std::uint8_t>(32, 7));
+  note::SigningKey key =
+      note::SigningKey::from_seed(note::KeyType::ed25519, kOrigin, std::vector<std::uint8_t>(32, 7));
+  note::SigningKey ml_dsa =
+      note::SigningKey::from_seed(note::KeyType::ml_dsa_44, kOrigin, std::vector<std::uint8_t>(32, 9));
   std::vector<std::string> entries;
   std::vector<std::vector<opening::FieldOpening>> openings;
   bool give_openings = true;
@@ -23,7 +26,10 @@ struct LedgerInMemory {
   merkle::Frontier frontier;
   std::vector<std::pair<std::uint64_t, std::string>> checkpoints;
 
-  LedgerInMemory() { append("log.genesis", {{"origin", kOrigin}, {"vkey", key.verifier().text()}}); }
+  LedgerInMemory() {
+    append("log.genesis",
+           {{"origin", kOrigin}, {"vkey", key.verifier().text()}, {"mldsa-vkey", ml_dsa.verifier().text()}});
+  }
 
   // The next entry as it should be, with "-" for the plain fields that are not named here.
   entry::Entry next(const std::string& name, const std::map<std::string, std::string>& plain) {
@@ -69,10 +75,11 @@ struct LedgerInMemory {
   }
 
   void sign() { sign(key); }
-  void sign(const note::SigningKey& by) {
-    const note::SigningKey* const keys[] = {&by};
+  void sign(const note::SigningKey& by) { sign(by, ml_dsa); }
+  void sign(const note::SigningKey& by, const note::SigningKey& cosigner) { sign({&by, &cosigner}); }
+  void sign(const std::vector<const note::SigningKey*>& keys) {
     const note::Checkpoint head{kOrigin, frontier.size(), frontier.root()};
-    checkpoints.emplace_back(head.size, note::sign_note(head.body(), keys).encode());
+    checkpoints.emplace_back(head.size, note::sign_note(head.body(), keys, 1'793'611'800).encode());
   }
 
   Source source() {
@@ -99,9 +106,9 @@ struct LedgerInMemory {
     return from;
   }
 
-  Report check(const std::optional<note::VerifierKey>& pinned = std::nullopt) {
-    return verify::check(source(), pinned);
-  }
+  Report check() { return verify::check(source(), {}); }
+  Report check(const note::VerifierKey& pinned) { return verify::check(source(), std::span(&pinned, 1)); }
+  Report check(std::span<const note::VerifierKey> pinned) { return verify::check(source(), pinned); }
 };
 
 // Twelve entries, with checkpoints of 4 and of all.

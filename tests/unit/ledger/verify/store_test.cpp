@@ -37,7 +37,7 @@ class VerifyStore : public ::testing::Test {
   Report check_folder() {
     const store::Store store = store::Store::open(folder_, store::Mode::read_only);
     const store::Snapshot snapshot = store.snapshot();
-    return check(source_of(snapshot), std::nullopt);
+    return check(source_of(snapshot), {});
   }
 };
 
@@ -62,9 +62,9 @@ TEST_F(VerifyStore, AWrongRootOrSizeInMetaIsFound) {
   LedgerInMemory ledger = sound_ledger();
   Source source = ledger.source();
   source.head = [&] { return note::Checkpoint{"", 12, {}}; };
-  EXPECT_TRUE(finds(check(source, std::nullopt), std::nullopt, "the root that the ledger has written down"));
+  EXPECT_TRUE(finds(check(source, {}), std::nullopt, "the root that the ledger has written down"));
   source.head = [&] { return note::Checkpoint{"", 11, ledger.frontier.root()}; };
-  EXPECT_TRUE(finds(check(source, std::nullopt), std::nullopt, "says that it has 11 entries"));
+  EXPECT_TRUE(finds(check(source, {}), std::nullopt, "says that it has 11 entries"));
 }
 
 }  // namespace

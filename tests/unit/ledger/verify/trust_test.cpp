@@ -6,24 +6,26 @@
 namespace chancery::verify {
 namespace {
 
-note::SigningKey key_of(std::uint8_t seed) {
-  return note::SigningKey::from_seed(LedgerInMemory::kOrigin, std::vector<std::uint8_t>(32, seed));
+note::SigningKey key_of(std::uint8_t seed, note::KeyType type = note::KeyType::ed25519) {
+  return note::SigningKey::from_seed(type, LedgerInMemory::kOrigin, std::vector<std::uint8_t>(32, seed));
 }
 
 TEST(VerifyKeys, ALedgerThatAgreesWithItselfIsNotThatOfThePinnedKey) {
   LedgerInMemory ledger = sound_ledger();
   EXPECT_TRUE(ledger.check().verified());
-  EXPECT_TRUE(finds(ledger.check(key_of(8).verifier()), std::nullopt, "not signed by a key of the log"));
-  const auto other = note::SigningKey::generate("example.org/other");
-  EXPECT_TRUE(
-      finds(ledger.check(other.verifier()), std::nullopt, "the given key is one of example.org/other"));
+  EXPECT_TRUE(finds(ledger.check(key_of(8).verifier()), std::nullopt, "is none that this ledger names"));
+  const auto other = note::SigningKey::generate(note::KeyType::ed25519, "example.org/other");
+  EXPECT_TRUE(finds(ledger.check(other.verifier()), std::nullopt, "a given key is one of example.org/other"));
 }
 
 TEST(VerifyKeys, AFalseSignatureOrAnotherLogsCheckpointIsFound) {
   LedgerInMemory ledger = sound_ledger();
-  std::string& note = ledger.checkpoints[1].second;
-  note[note.size() - 20] = note[note.size() - 20] == 'A' ? 'B' : 'A';
-  EXPECT_TRUE(finds(ledger.check(), std::nullopt, "the checkpoint of 12 entries has a false signature"));
+  const std::string sound = ledger.checkpoints[1].second;
+  for (const std::size_t at : {sound.find("\xE2\x80\x94") + 60, sound.size() - 20}) {  // of either signature
+    ledger.checkpoints[1].second[at] = sound[at] == 'A' ? 'B' : 'A';
+    EXPECT_TRUE(finds(ledger.check(), std::nullopt, "the checkpoint of 12 entries has a false signature"));
+    ledger.checkpoints[1].second = sound;
+  }
   ledger = sound_ledger();
   ledger.checkpoints[1].first = 11;
   EXPECT_FALSE(ledger.check().verified());
@@ -60,6 +62,62 @@ TEST(VerifyKeys, ARevokedKeyIsNotTrustedPastItsLastSize) {
   ledger.sign();
   EXPECT_TRUE(
       finds(ledger.check(ledger.key.verifier()), std::nullopt, "the checkpoint of 15 entries is not signed"));
+}
+
+TEST(VerifyKeys, AKeyRevokedFromBeforeTheHandoverOpensNoWayToTheNext) {
+  const note::SigningKey next = key_of(8);
+  LedgerInMemory ledger = sound_ledger();
+  ledger.append("log.key.add", {{"vkey", next.verifier().text()}});
+  ledger.sign({&ledger.key, &next, &ledger.ml_dsa});
+  ledger.append("log.key.revoke", {{"vkey", ledger.key.verifier().text()}, {"last-trusted-size", "12"}});
+  ledger.sign(next);
+  EXPECT_FALSE(ledger.check(ledger.key.verifier()).verified());
+  EXPECT_TRUE(ledger.check(next.verifier()).verified()) << "the later key pins what is before it";
+}
+
+TEST(VerifyKeys, ForgingOneKindOfSignatureIsNotEnough) {
+  for (const note::KeyType forged : {note::KeyType::ed25519, note::KeyType::ml_dsa_44}) {
+    const bool ed25519 = forged == note::KeyType::ed25519;
+    LedgerInMemory ledger = sound_ledger();
+    const auto other = key_of(9 + 1, ed25519 ? note::KeyType::ml_dsa_44 : note::KeyType::ed25519);
+    const note::VerifierKey kept = ed25519 ? ledger.ml_dsa.verifier() : ledger.key.verifier();
+    ledger.checkpoints.clear();
+    // Who can forge one kind retires the other kind's key and names its own.
+    ledger.append("log.key.retire", {{"vkey", kept.text()}, {"last-trusted-size", "12"}});
+    ledger.append("log.key.add", {{"vkey", other.verifier().text()}});
+    ledger.sign({ed25519 ? &ledger.key : &other, ed25519 ? &other : &ledger.ml_dsa});
+    EXPECT_FALSE(ledger.check(kept).verified());
+    const std::vector both{ledger.key.verifier(), ledger.ml_dsa.verifier()};
+    EXPECT_FALSE(ledger.check(both).verified());
+  }
+}
+
+TEST(VerifyKeys, ACheckpointOfOneKindAloneIsAFinding) {
+  for (const bool ed25519 : {true, false}) {
+    LedgerInMemory ledger = sound_ledger();
+    ledger.append("clock.stepped", {});
+    ledger.sign({ed25519 ? &ledger.key : &ledger.ml_dsa});
+    EXPECT_TRUE(finds(ledger.check(), std::nullopt, "the checkpoint of 13 entries is not signed"));
+    EXPECT_FALSE(ledger.check(ledger.key.verifier()).verified());
+  }
+}
+
+TEST(VerifyKeys, EntriesThatNameKeysWronglyAreFindings) {
+  const note::SigningKey next = key_of(8);
+  const auto other = note::SigningKey::generate(note::KeyType::ed25519, "example.org/other");
+  const auto finding = [&](const std::string& event, const std::string& vkey, const std::string& size) {
+    LedgerInMemory ledger = sound_ledger();
+    ledger.append(event, {{"vkey", vkey}, {"last-trusted-size", size}});
+    ledger.sign();
+    return !ledger.check().verified() && ledger.check().findings.front().seq == 12U;
+  };
+  const std::string first = LedgerInMemory().key.verifier().text();
+  EXPECT_TRUE(finding("log.key.add", other.verifier().text(), "-"));
+  EXPECT_TRUE(finding("log.key.add", "nonsense", "-"));
+  EXPECT_TRUE(finding("log.key.add", first, "-"));
+  EXPECT_TRUE(finding("log.key.retire", next.verifier().text(), "12"));
+  EXPECT_TRUE(finding("log.key.retire", first, "-"));
+  EXPECT_TRUE(finding("log.key.retire", first, "13"));
 }
 
 TEST(VerifyAnchors, AnAnchoredCheckpointMustBeKeptAndTheSame) {
