@@ -38,6 +38,10 @@ Uploads::key_type key_of(const Upload& upload) {
   return {upload.caller().agency, upload.route(), upload.name()};
 }
 
+InProgress described(const Upload& upload) {
+  return {upload.id(), upload.name(), upload.contiguous(), upload.begun()};
+}
+
 // The entries by which `policy` comes into force after what the ledger says of the last one; empty for no
 // change.
 std::vector<entry::Event> activation_events(const route::Policy& policy, const Activation& before) {
@@ -434,20 +438,19 @@ std::vector<InProgress> Exchange::in_progress(const Caller& caller, const std::s
   for (auto i = state_->uploads.lower_bound({caller.agency, route, {}}); i != state_->uploads.end(); ++i) {
     const auto& [key, upload] = *i;
     if (std::get<0>(key) != caller.agency || std::get<1>(key) != route) break;
-    if (upload->caller().user == caller.user)
-      result.push_back({upload->name(), upload->contiguous(), upload->begun()});
+    if (upload->caller().user == caller.user) result.push_back(described(*upload));
   }
   return result;
 }
 
 std::optional<InProgress> Exchange::find_in_progress(const Caller& caller, const std::string& route,
                                                      const std::string& name) const {
+  std::optional<InProgress> found;
   const std::lock_guard lock(state_->mutex);
   const auto [from, to] = state_->uploads.equal_range({caller.agency, route, name});
   for (auto i = from; i != to; ++i)
-    if (i->second->caller().user == caller.user)
-      return InProgress{name, i->second->contiguous(), i->second->begun()};
-  return std::nullopt;
+    if (i->second->caller().user == caller.user) found = described(*i->second);
+  return found;
 }
 
 void Exchange::open_delivery(const Caller& caller, const Delivery& delivery, const Counter::Opened& done) {

@@ -38,6 +38,7 @@ struct Past {
 
 // A file on its way that its own agency may see: a temporary name, or an upload under way.
 struct InProgress {
+  std::string id;  // of the transfer
   std::string name;
   std::uint64_t size = 0;
   entry::Micros since = 0;
@@ -72,6 +73,7 @@ class Exchange {
   // Gives up a temporary upload; anything else in /send is refused.
   void remove_sent(const Caller& caller, const std::string& route, const std::string& name, const Done& done);
 
+  // Of two of one name the later one comes later, and is the one that is found.
   std::vector<InProgress> in_progress(const Caller& caller, const std::string& route) const;
   std::optional<InProgress> find_in_progress(const Caller& caller, const std::string& route,
                                              const std::string& name) const;

@@ -62,8 +62,20 @@ void Projection::apply_outcome(std::uint64_t seq, Micros time, const entry::Even
   transfer.time = time;
   transfer.steps.push_back({seq, time, event.name, transfer.agency, transfer.account});
   index(transfer.agency, time, transfer.id);
-  if (outcome == Outcome::accepted) sent_[{transfer.agency, transfer.route}][transfer.name] = transfer.id;
+  if (outcome == Outcome::accepted) apply_sent(seq, transfer);
   transfers_[transfer.id] = std::move(transfer);
+}
+
+// A batch that became known late can be older than what is there.
+void Projection::apply_sent(std::uint64_t seq, const Transfer& transfer) {
+  Folder& folder = sent_[{transfer.agency, transfer.route}];
+  const auto [newest, first] = folder.newest.try_emplace(transfer.name, seq);
+  if (!first) {
+    if (newest->second > seq) return;
+    folder.in_order.erase(newest->second);
+    newest->second = seq;
+  }
+  folder.in_order[seq] = transfer.id;
 }
 
 // STEM~ID8.EXT.age while another NAME.age waits: the later one of two gets the longer name, in the ledger's
@@ -141,9 +153,11 @@ std::vector<Transfer> Projection::sent(std::string_view agency, std::string_view
   std::vector<Transfer> result;
   const auto folder = sent_.find({std::string(agency), std::string(route)});
   if (folder == sent_.end()) return result;
-  for (const auto& [name, id] : folder->second) {
-    const Transfer& transfer = transfers_.at(id);
-    if (transfer.time >= since) result.push_back(transfer);
+  const auto& in_order = folder->second.in_order;
+  for (auto sent = in_order.rbegin(); sent != in_order.rend(); ++sent) {
+    const Transfer& transfer = transfers_.at(sent->second);
+    if (transfer.time < since) break;  // the ledger's times never go backwards
+    result.push_back(transfer);
   }
   return result;
 }
@@ -153,9 +167,9 @@ std::optional<Transfer> Projection::find_sent(std::string_view agency, std::stri
   const std::shared_lock lock(mutex_);
   const auto folder = sent_.find({std::string(agency), std::string(route)});
   if (folder == sent_.end()) return std::nullopt;
-  const auto found = folder->second.find(name);
-  if (found == folder->second.end()) return std::nullopt;
-  const Transfer& transfer = transfers_.at(found->second);
+  const auto found = folder->second.newest.find(name);
+  if (found == folder->second.newest.end()) return std::nullopt;
+  const Transfer& transfer = transfers_.at(folder->second.in_order.at(found->second));
   if (transfer.time < since) return std::nullopt;
   return transfer;
 }

@@ -81,7 +81,8 @@ class Projection {
   // How many entries were applied from the ledger's first on, without a gap.
   std::uint64_t applied() const;
 
-  // Files this agency put on this route since `since`, the latest of each name.
+  // Files this agency put on this route since `since`: of each name the one that the ledger has last, newest
+  // first.
   std::vector<Transfer> sent(std::string_view agency, std::string_view route, Micros since) const;
   std::optional<Transfer> find_sent(std::string_view agency, std::string_view route, std::string_view name,
                                     Micros since) const;
@@ -107,17 +108,24 @@ class Projection {
 
  private:
   using Key = std::pair<std::string, std::string>;
+  // What an agency has put on a route. A listing goes back from the end of `in_order`, no further than it
+  // shows.
+  struct Folder {
+    std::map<std::string, std::uint64_t, std::less<>> newest;  // name -> seq of its file.accepted
+    std::map<std::uint64_t, std::string> in_order;             // such a seq -> transfer
+  };
   void apply_outcome(std::uint64_t seq, Micros time, const entry::Event& event, Outcome outcome);
   void apply_delivery(std::uint64_t seq, Micros time, const entry::Event& event);
   void apply_step(std::uint64_t seq, Micros time, const entry::Event& event);
   std::string free_name(const Delivery& delivery, const std::string& name) const;
+  void apply_sent(std::uint64_t seq, const Transfer& transfer);
   void index(std::string_view agency, Micros time, const std::string& transfer);
 
   mutable std::shared_mutex mutex_;
   ByteSet applied_;
   std::unordered_map<std::string, Transfer> transfers_;
-  std::unordered_map<std::string, Delivery> deliveries_;                 // by object
-  std::map<Key, std::map<std::string, std::string, std::less<>>> sent_;  // agency, route -> name -> transfer
+  std::unordered_map<std::string, Delivery> deliveries_;                    // by object
+  std::map<Key, Folder> sent_;                                              // agency, route
   std::map<Key, std::map<std::string, std::string, std::less<>>> waiting_;  // agency, route -> name -> object
   std::map<std::string, std::map<std::string, std::vector<std::string>, std::less<>>, std::less<>> months_;
   Activation activation_;

@@ -33,27 +33,18 @@ std::string id_in(const std::string& name) {
 
 }  // namespace
 
-void Times::set(const Key& key, std::uint32_t modified, entry::Micros now) {
+void Times::set(const std::string& transfer, std::uint32_t modified, entry::Micros now) {
   const std::lock_guard lock(mutex_);
   if (times_.size() >= kTimes)
     std::erase_if(times_, [&](const auto& one) { return now - one.second.at > kDay; });
-  if (times_.size() < kTimes) times_[key] = {modified, now};
+  if (times_.size() < kTimes) times_[transfer] = {modified, now};
 }
 
-std::optional<std::uint32_t> Times::find(const Key& key) const {
+std::optional<std::uint32_t> Times::find(const std::string& transfer) const {
   const std::lock_guard lock(mutex_);
-  const auto found = times_.find(key);
+  const auto found = times_.find(transfer);
   if (found == times_.end()) return std::nullopt;
   return found->second.modified;
-}
-
-void Times::move(const Key& from, const Key& to) {
-  const std::lock_guard lock(mutex_);
-  auto node = times_.extract(from);
-  if (node.empty()) return;
-  times_.erase(to);
-  node.key() = to;
-  times_.insert(std::move(node));
 }
 
 Tree::Tree(Hub& hub, transfer::Caller caller) : hub_(hub), caller_(std::move(caller)) {}
@@ -102,23 +93,26 @@ std::optional<std::string> Tree::text(const View& view, const Place& place) cons
   return outcome_text(hub_.facts, *transfer, caller_.agency);
 }
 
-sftp::Attributes Tree::sent_attributes(const std::string& route, const std::string& name, std::uint64_t size,
-                                       entry::Micros time) const {
-  sftp::Attributes result = tree::file_attributes(size, time, Access::read_write);
-  if (const auto modified = hub_.times.find({caller_.agency, route, name}))
+std::optional<Tree::Sent> Tree::sent(const View& view, const Place& place) const {
+  if (place.kind != Kind::send_file || !folder_exists(view, {Kind::send_route, place.folder, {}}))
+    return std::nullopt;
+  if (const auto going = hub_.exchange.find_in_progress(caller_, place.folder, place.name))
+    return Sent{going->id, going->size, going->since};
+  const auto sent = hub_.exchange.projection().find_sent(caller_.agency, place.folder, place.name,
+                                                         hub_.exchange.now() - kDay);
+  return sent ? std::optional(Sent{sent->id, sent->size, sent->time}) : std::nullopt;
+}
+
+sftp::Attributes Tree::sent_attributes(const Sent& sent) const {
+  sftp::Attributes result = tree::file_attributes(sent.size, sent.time, Access::read_write);
+  if (const auto modified = hub_.times.find(sent.transfer))
     result.times = sftp::Attributes::Times{*modified, *modified};
   return result;
 }
 
 std::optional<sftp::Attributes> Tree::file_attributes(const View& view, const Place& place) const {
   const transfer::Projection& projection = hub_.exchange.projection();
-  if (place.kind == Kind::send_file && folder_exists(view, {Kind::send_route, place.folder, {}})) {
-    if (const auto going = hub_.exchange.find_in_progress(caller_, place.folder, place.name))
-      return sent_attributes(place.folder, place.name, going->size, going->since);
-    const auto sent =
-        projection.find_sent(caller_.agency, place.folder, place.name, hub_.exchange.now() - kDay);
-    if (sent) return sent_attributes(place.folder, place.name, sent->size, sent->time);
-  }
+  if (const auto sent = this->sent(view, place)) return sent_attributes(*sent);
   if (place.kind == Kind::collect_file && folder_exists(view, {Kind::collect_route, place.folder, {}})) {
     const auto delivery = projection.find_waiting(caller_.agency, place.folder, place.name);
     if (delivery) return tree::file_attributes(delivery->sealed_size, delivery->made, Access::read_write);
@@ -162,9 +156,9 @@ std::vector<sftp::NamedFile> Tree::list(const View& view, const Place& place) co
     case Kind::send_route: {
       std::map<std::string, sftp::Attributes> by_name;
       for (const auto& sent : projection.sent(caller_.agency, place.folder, now - kDay))
-        by_name[sent.name] = sent_attributes(place.folder, sent.name, sent.size, sent.time);
+        by_name[sent.name] = sent_attributes({sent.id, sent.size, sent.time});
       for (const auto& going : hub_.exchange.in_progress(caller_, place.folder))
-        by_name[going.name] = sent_attributes(place.folder, going.name, going.size, going.since);
+        by_name[going.name] = sent_attributes({going.id, going.size, going.since});
       for (const auto& [name, attributes] : by_name) add(name, attributes);
       break;
     }

@@ -8,7 +8,6 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <tuple>
 #include <variant>
 #include <vector>
 
@@ -19,14 +18,12 @@
 
 namespace chancery::tree {
 
-// The modification times that clients set on what they put, for the listing: in memory, for a day.
-// Thread-safe.
+// The modification times that clients set on what they put, by transfer, for the listing: in memory, for a
+// day. Thread-safe.
 class Times {
  public:
-  using Key = std::tuple<std::string, std::string, std::string>;  // agency, route, name
-  void set(const Key& key, std::uint32_t modified, entry::Micros now);
-  std::optional<std::uint32_t> find(const Key& key) const;
-  void move(const Key& from, const Key& to);
+  void set(const std::string& transfer, std::uint32_t modified, entry::Micros now);
+  std::optional<std::uint32_t> find(const std::string& transfer) const;
 
  private:
   struct Set {
@@ -34,7 +31,7 @@ class Times {
     entry::Micros at;
   };
   mutable std::mutex mutex_;
-  std::map<Key, Set> times_;
+  std::map<std::string, Set> times_;
 };
 
 // What all sessions' trees share.
@@ -87,13 +84,20 @@ class Tree {
   };
   std::optional<View> view() const;
 
+  // A file in /send: the one on its way, or the one that was put there last.
+  struct Sent {
+    std::string transfer;
+    std::uint64_t size = 0;
+    entry::Micros time = 0;
+  };
+  std::optional<Sent> sent(const View& view, const Place& place) const;
+
   std::optional<sftp::Attributes> attributes(const View& view, const Place& place) const;
   std::optional<sftp::Attributes> file_attributes(const View& view, const Place& place) const;
   std::vector<sftp::NamedFile> list(const View& view, const Place& place) const;
   std::optional<std::string> text(const View& view, const Place& place) const;
   bool folder_exists(const View& view, const Place& place) const;
-  sftp::Attributes sent_attributes(const std::string& route, const std::string& name, std::uint64_t size,
-                                   entry::Micros time) const;
+  sftp::Attributes sent_attributes(const Sent& sent) const;
 
   void forget_failed();
   sftp::Reply refuse(const Place& place, const std::string& code, const std::string& sentence);

@@ -138,8 +138,8 @@ struct Tree::Visitor {
     if (const Text* page = std::get_if<Text>(open))
       return answer(sftp::AttributesReply{tree::file_attributes(page->bytes.size(), now, Access::read)});
     if (const Upload* upload = std::get_if<Upload>(open))
-      return answer(sftp::AttributesReply{tree.sent_attributes((*upload)->route(), (*upload)->name(),
-                                                               (*upload)->contiguous(), (*upload)->begun())});
+      return answer(sftp::AttributesReply{
+          tree.sent_attributes({(*upload)->id(), (*upload)->contiguous(), (*upload)->begun()})});
     if (const Reading* reading = std::get_if<Reading>(open); reading != nullptr && (*reading)->reading) {
       const auto& delivery = (*reading)->reading->delivery();
       return answer(sftp::AttributesReply{
@@ -150,32 +150,26 @@ struct Tree::Visitor {
 
   // Clients set mode and times on what they have just put, and some fail if that fails: the mode is ignored,
   // the times are kept for the listing.
-  void set(const std::string& route, const std::string& name, std::uint64_t size,
-           const sftp::Attributes& attributes) const {
+  void set(const std::string& transfer, std::uint64_t size, const sftp::Attributes& attributes) const {
     if (attributes.size && *attributes.size != size)
       return answer(failure("The size of a file cannot be set; it is what was written."));
-    if (attributes.times)
-      tree.hub_.times.set({tree.caller_.agency, route, name}, attributes.times->modified,
-                          tree.hub_.exchange.now());
+    if (attributes.times) tree.hub_.times.set(transfer, attributes.times->modified, tree.hub_.exchange.now());
     answer(ok());
   }
 
   void operator()(const sftp::SetStat& set_stat) const {
     const Place place = locate(set_stat.path);
-    const auto attributes = tree.attributes(view, place);
-    if (!attributes) return answer(not_found());
-    if (place.kind != Kind::send_file) {
-      if (set_stat.attributes.size) return answer(failure("Nothing can be changed here."));
-      return answer(ok());
-    }
-    set(place.folder, place.name, *attributes->size, set_stat.attributes);
+    if (const auto sent = tree.sent(view, place)) return set(sent->transfer, sent->size, set_stat.attributes);
+    if (!tree.attributes(view, place)) return answer(not_found());
+    if (set_stat.attributes.size) return answer(failure("Nothing can be changed here."));
+    answer(ok());
   }
 
   void operator()(const sftp::HandleSetStat& set_stat) const {
     Handle* const open = handle(set_stat.handle);
     const Upload* upload = open == nullptr ? nullptr : std::get_if<Upload>(open);
     if (upload == nullptr) return answer(failure("This file is open for reading only."));
-    set((*upload)->route(), (*upload)->name(), (*upload)->contiguous(), set_stat.attributes);
+    set((*upload)->id(), (*upload)->contiguous(), set_stat.attributes);
   }
 
   void operator()(const sftp::OpenDirectory& open) const {
@@ -248,13 +242,7 @@ struct Tree::Visitor {
       return answer(
           tree.refuse(from, "no-renames",
                       "Only a file under a temporary name can be renamed, within its folder of /send."));
-    tree.hub_.exchange.rename(tree.caller_, from.folder, from.name, to.name,
-                              [&times = tree.hub_.times, agency = tree.caller_.agency, from, to,
-                               done = done_by(answer)](std::optional<transfer::Problem> problem) {
-                                if (!problem)
-                                  times.move({agency, from.folder, from.name}, {agency, to.folder, to.name});
-                                done(std::move(problem));
-                              });
+    tree.hub_.exchange.rename(tree.caller_, from.folder, from.name, to.name, done_by(answer));
   }
 
   void operator()(const sftp::ReadLink&) const { answer(failure("There are no links here.")); }

@@ -292,6 +292,26 @@ TEST_F(TreeTest, TimesSetOnATemporaryNameGoWithItsRename) {
   EXPECT_EQ(sender.status(sftp::SetStat{"/send/flow/oct.csv", shorter}), sftp::Status::failure);
 }
 
+TEST_F(TreeTest, ANameThatIsPutAgainHasItsOwnTime) {
+  const auto modified = [&] {
+    const sftp::Reply reply = sender.ask(sftp::Stat{"/send/flow/oct.csv"});
+    return std::get<sftp::AttributesReply>(reply).attributes.times->modified;
+  };
+  ASSERT_EQ(sender.put("/send/flow/oct.csv", "rows"), sftp::Status::ok);
+  sftp::Attributes old;
+  old.times = sftp::Attributes::Times{1'000'000'000, 1'000'000'000};
+  ASSERT_EQ(sender.status(sftp::SetStat{"/send/flow/oct.csv", old}), sftp::Status::ok);
+  EXPECT_EQ(modified(), 1'000'000'000U);
+  ASSERT_EQ(sender.put("/send/flow/oct.csv", "more rows"), sftp::Status::ok);
+  EXPECT_EQ(modified(), stage.ledger.now / 1'000'000);
+  // As `put -p` does: on the handle, before the file is closed.
+  const auto handle = sender.create("/send/flow/oct.csv");
+  old.times->modified = 1'100'000'000;
+  ASSERT_EQ(sender.status(sftp::HandleSetStat{handle, old}), sftp::Status::ok);
+  ASSERT_EQ(sender.status(sftp::Close{handle}), sftp::Status::ok);
+  EXPECT_EQ(modified(), 1'100'000'000U);
+}
+
 TEST_F(TreeTest, ADeliveryRemovedWhileItIsReadStaysReadable) {
   ASSERT_EQ(sender.put("/send/flow/oct.csv", "rows"), sftp::Status::ok);
   const std::string sealed = receiver.read_all("/collect/flow/oct.csv.age");
