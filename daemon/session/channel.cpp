@@ -71,7 +71,10 @@ void Channel::give_answers() {
   for (auto& [id, reply] : mailbox_->take()) {
     ++activity_;
     complain(reply);
+    auto* const data = std::get_if<sftp::DataReply>(&reply);
+    std::function<void()> given = data != nullptr ? std::move(data->given) : nullptr;
     engine_->reply(id, std::move(reply));
+    if (given) awaited_.push_back({taken_ + engine_->output_bytes(), std::move(given)});
   }
 }
 
@@ -115,10 +118,12 @@ bool Channel::write_some() {
   if (output_used_ == output_.size()) {
     output_ = engine_->take_output();
     output_used_ = 0;
+    taken_ += output_.size();
   }
   if (peer_gone_) {
     output_.clear();
     complaints_.clear();
+    awaited_.clear();
     output_used_ = 0;
     return engine_->output_bytes() > 0;
   }
@@ -139,7 +144,17 @@ bool Channel::write_some() {
   }
   activity_ += static_cast<std::uint64_t>(written);
   output_used_ += static_cast<std::size_t>(written);
+  tell_given();
   return written > 0;
+}
+
+void Channel::tell_given() {
+  const std::uint64_t given = taken_ - (output_.size() - output_used_);
+  while (!awaited_.empty() && awaited_.front().end <= given) {
+    const Awaited reply = std::move(awaited_.front());
+    awaited_.pop_front();
+    reply.given();
+  }
 }
 
 // Something is on its way: bytes that wait, requests without an answer, output.

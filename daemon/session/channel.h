@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -55,6 +57,7 @@ class Channel {
   void fail(std::string reason);
   void feed_waiting();
   void give_answers();
+  void tell_given();
   void write_output();
   bool write_some();
   bool busy() const;
@@ -71,6 +74,12 @@ class Channel {
   std::uint32_t left_in_libssh_ = 0;
   std::vector<std::uint8_t> output_;
   std::size_t output_used_ = 0;
+  std::uint64_t taken_ = 0;  // bytes that were ever taken from the engine's output
+  struct Awaited {
+    std::uint64_t end;  // of a reply in all the output
+    std::function<void()> given;
+  };
+  std::deque<Awaited> awaited_;
   std::string complaints_;  // for the client's stderr
   std::uint64_t activity_ = 0;
   bool writing_ = false;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <variant>
@@ -139,6 +140,8 @@ struct OpenedReply {
 };  // to Open and OpenDirectory: the engine gives the handle
 struct DataReply {
   std::vector<std::uint8_t> data;
+  // Called, if there is one, when all of it was given to the transport: not when the session ends before.
+  std::function<void()> given = {};
 };
 struct NamedFile {
   std::string name;

@@ -36,17 +36,18 @@ Reading::Reading(Counter& counter, Post post, Caller caller, Delivery delivery, 
       object_(std::make_shared<const object::Object>(std::move(object))) {}
 
 void Reading::read(std::uint64_t offset, std::uint32_t length, Data done) {
-  post_([this_counter = &counter_, caller = caller_, delivery = delivery_, object = object_, offset, length,
-         done = std::move(done)] {
+  post_([object = object_, offset, length, done = std::move(done)] {
     try {
       if (offset >= object->size()) return done(std::vector<std::uint8_t>());
-      std::vector<std::uint8_t> bytes = object->read(offset, length);
-      this_counter->sent(caller, delivery, offset, offset + bytes.size());
-      done(std::move(bytes));
+      done(object->read(offset, length));
     } catch (const std::system_error&) {
       done(Problem{Problem::Kind::failed, "The hub could not read this delivery. Please tell the hub."});
     }
   });
+}
+
+void Reading::sent(std::uint64_t from, std::uint64_t to) const {
+  counter_.sent(caller_, delivery_, from, to);
 }
 
 Counter::Counter(const object::ObjectStore& objects, Projection& projection, Recorder& recorder, Clock clock)

@@ -28,6 +28,8 @@ class Reading {
 
   // Up to `length` bytes; none at the end. Answers from a worker.
   void read(std::uint64_t offset, std::uint32_t length, Data done);
+  // These bytes were given to the client's connection; when all of them were, the delivery is collected.
+  void sent(std::uint64_t from, std::uint64_t to) const;
 
   const Delivery& delivery() const { return delivery_; }
 

@@ -114,12 +114,16 @@ struct Tree::Visitor {
     const Reading* reading = std::get_if<Reading>(open);
     if (reading == nullptr || !(*reading)->reading)
       return answer(failure("What is put in /send cannot be read back."));
-    (*reading)->reading->read(read.offset, read.length, [answer = answer](auto result) {
-      if (const auto* problem = std::get_if<transfer::Problem>(&result)) return answer(reply_to(*problem));
-      auto bytes = std::get<std::vector<std::uint8_t>>(std::move(result));
-      if (bytes.empty()) return answer(StatusReply{Status::eof, "End of file."});
-      answer(sftp::DataReply{std::move(bytes)});
-    });
+    (*reading)->reading->read(
+        read.offset, read.length,
+        [answer = answer, offset = read.offset, from = (*reading)->reading](auto result) {
+          if (const auto* problem = std::get_if<transfer::Problem>(&result))
+            return answer(reply_to(*problem));
+          auto bytes = std::get<std::vector<std::uint8_t>>(std::move(result));
+          if (bytes.empty()) return answer(StatusReply{Status::eof, "End of file."});
+          const std::uint64_t end = offset + bytes.size();
+          answer(sftp::DataReply{std::move(bytes), [from, offset, end] { from->sent(offset, end); }});
+        });
   }
 
   void operator()(sftp::Write& write) const {

@@ -4,6 +4,7 @@ import hashlib
 import os
 import pathlib
 import re
+import time
 import unittest
 
 from hub import Hub, wait_until
@@ -29,6 +30,11 @@ class Exchange(unittest.TestCase):
         target.unlink(missing_ok=True)
         self.hub.sftp(self.hub.receiver, f'get "{self.hub.collect_folder()}/{shown}" {target}')
         return self.hub.open_sealed(self.hub.receiver, target)
+
+    def events_of_last_delivery(self):
+        deliveries = [e for e in self.hub.entries() if e["event"].startswith("delivery.")]
+        last = [e for e in deliveries if e["event"] == "delivery.made"][-1]
+        return [e["event"] for e in deliveries if e["plain"]["object"] == last["plain"]["object"]]
 
     def test_files_of_many_sizes_arrive_whole(self):
         for size in (0, 1, 32767, 32768, 32769, 65535, 65536, 65537, 1_000_000, 20_000_003):
@@ -169,6 +175,25 @@ class Exchange(unittest.TestCase):
         self.assertNotIn("vanished", self.hub.sftp(self.hub.sender, f"ls {self.hub.send_folder()}").stdout)
         temporary = list((self.hub.path("objects") / "tmp").iterdir())
         self.assertEqual(temporary, [])
+
+    def test_what_was_read_from_the_disk_but_never_given_to_the_client_is_not_collected(self):
+        import paramiko
+        source = self.make("asked.bin", os.urandom(1 << 20))
+        self.hub.sftp(self.hub.sender, f"put {source} {self.hub.send_folder()}/")
+        path = f"{self.hub.collect_folder()}/asked.bin.age"
+        with self.hub.paramiko(self.hub.receiver) as client:
+            # It asks for all of the file at once, and makes room for 64 KiB of the answers.
+            channel = client.get_transport().open_session(window_size=65536)
+            channel.invoke_subsystem("sftp")
+            sftp = paramiko.SFTPClient(channel)
+            file = sftp.open(path, "rb")
+            file.prefetch(file.stat().st_size)
+            time.sleep(1)
+        refused = self.hub.sftp(self.hub.receiver, f"rm {path}", check=False)
+        self.assertIn("Download it first", refused.stderr)
+        self.assertEqual(self.events_of_last_delivery(), ["delivery.made", "delivery.opened"])
+        self.hub.sftp(self.hub.receiver, f"get {path} {self.hub.root}/asked.age", f"rm {path}")
+        self.assertEqual(self.events_of_last_delivery()[-2:], ["delivery.collected", "delivery.acknowledged"])
 
 
 if __name__ == "__main__":

@@ -166,7 +166,9 @@ class Stage {
       const auto* bytes = std::get_if<std::vector<std::uint8_t>>(&result);
       promise->set_value(bytes == nullptr ? "(problem)" : std::string(bytes->begin(), bytes->end()));
     });
-    return promise->get_future().get();
+    std::string bytes = promise->get_future().get();
+    if (bytes != "(problem)") reading->sent(offset, offset + bytes.size());
+    return bytes;
   }
   static std::string opened(const std::string& sealed, const seal::Identity& identity) {
     std::string plain;

@@ -95,6 +95,7 @@ class TreeTest : public testing::Test {
         const auto* data = std::get_if<sftp::DataReply>(&reply);
         if (data == nullptr) break;
         bytes.append(data->data.begin(), data->data.end());
+        if (data->given) data->given();
       }
       EXPECT_EQ(status(sftp::Close{handle}), sftp::Status::ok);
       return bytes;
