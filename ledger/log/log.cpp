@@ -262,6 +262,17 @@ std::optional<std::string> Log::checkpoint() const {
   return newest ? std::optional(newest->note) : std::nullopt;
 }
 
+std::vector<merkle::Hash> Log::hashes(std::uint64_t from, std::size_t count) const {
+  std::vector<merkle::Hash> found;
+  const std::size_t most = std::min(count, kMaxReadHashes);
+  if (most == 0) return found;
+  state_->store.snapshot().visit_hashes(from, [&](std::uint64_t, const merkle::Hash& hash) {
+    found.push_back(hash);
+    return found.size() < most;
+  });
+  return found;
+}
+
 std::vector<store::StoredCheckpoint> Log::checkpoints(std::uint64_t from_size, entry::Micros from_time,
                                                       std::size_t count) const {
   std::vector<store::StoredCheckpoint> found;

@@ -45,6 +45,7 @@ inline constexpr std::size_t kMaxBatch = 1024;   // entries of one append; also 
 inline constexpr std::size_t kMaxQueued = 8192;  // entries
 inline constexpr std::size_t kMaxQueuedBytes = std::size_t{64} << 20;
 inline constexpr std::size_t kMaxReadBytes = std::size_t{8} << 20;
+inline constexpr std::size_t kMaxReadHashes = 8192;
 
 enum class Outcome {
   durable,  // on disk; also when these ids with these fields were there before
@@ -110,6 +111,9 @@ class Log {
   // nullopt unless seq < size <= head().size, and old_size <= size <= head().size.
   std::optional<std::vector<merkle::Hash>> inclusion(std::uint64_t seq, std::uint64_t size) const;
   std::optional<std::vector<merkle::Hash>> consistency(std::uint64_t old_size, std::uint64_t size) const;
+  // The stored hashes of leaves and nodes from an index on (merkle::stored_index), in order: at most `count`
+  // and kMaxReadHashes, none beyond the last.
+  std::vector<merkle::Hash> hashes(std::uint64_t from, std::size_t count) const;
   std::optional<std::string> checkpoint() const;  // the newest signed note
   // The kept ones in order of size, then time, from the first that is not before (size, time): at most
   // `count`, kMaxBatch and kMaxReadBytes, but one if there is one.

@@ -357,4 +357,8 @@ std::vector<StoredCheckpoint> Client::checkpoints(std::uint64_t from_size, entry
   return ask<CheckpointsReply>(*state_, GetCheckpoints{from_size, from_time, count}).checkpoints;
 }
 
+std::vector<merkle::Hash> Client::hashes(std::uint64_t from, std::uint32_t count) {
+  return ask<HashesReply>(*state_, GetHashes{from, count}).hashes;
+}
+
 }  // namespace chancery::service

@@ -95,6 +95,9 @@ class Client {
   // one's size and its time + 1.
   std::vector<StoredCheckpoint> checkpoints(std::uint64_t from_size, entry::Micros from_time,
                                             std::uint32_t count);
+  // The stored hashes of leaves and nodes from an index on (merkle::stored_index): at most `count` and 8,192
+  // a call, at least one if there is one.
+  std::vector<merkle::Hash> hashes(std::uint64_t from, std::uint32_t count);
 
  private:
   struct State;

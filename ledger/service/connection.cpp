@@ -24,7 +24,7 @@ constexpr Right kRights[] = {
     {"hello", false, false, false},  // once, before everything else
     {"append", true, true, false},    {"head", true, true, true},        {"entries", true, true, true},
     {"find", true, true, true},       {"inclusion", true, true, true},   {"consistency", true, true, true},
-    {"checkpoint", true, true, true}, {"checkpoints", true, true, true},
+    {"checkpoint", true, true, true}, {"checkpoints", true, true, true}, {"hashes", true, true, true},
 };
 static_assert(std::size(kRights) == std::variant_size_v<Question>);
 
@@ -216,6 +216,10 @@ void Connection::answer(std::uint64_t id, const GetCheckpoints& range) {
     found.checkpoints.push_back({one.size, one.time, std::move(one.note)});
   }
   reply(id, std::move(found));
+}
+
+void Connection::answer(std::uint64_t id, const GetHashes& range) {
+  reply(id, HashesReply{hall_.log.hashes(range.from, range.count)});
 }
 
 void Connection::reply(std::uint64_t id, Answer answer) {

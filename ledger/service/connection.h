@@ -57,6 +57,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void answer(std::uint64_t id, const GetConsistency& proof);
   void answer(std::uint64_t id, const GetCheckpoint&);
   void answer(std::uint64_t id, const GetCheckpoints& range);
+  void answer(std::uint64_t id, const GetHashes& range);
   bool may_read_openings() const;
   void reply(std::uint64_t id, Answer answer);
   void refuse(std::uint64_t id, std::string reason) { reply(id, Refusal{std::move(reason)}); }

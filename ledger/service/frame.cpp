@@ -153,6 +153,10 @@ void put(Output& out, const GetCheckpoints& range) {
   out.number(static_cast<std::uint64_t>(range.from_time));
   out.number(range.count);
 }
+void put(Output& out, const GetHashes& range) {
+  out.number(range.from);
+  out.number(range.count);
+}
 
 void get(Input& in, Hello& hello) {
   const auto role = in.number<std::uint8_t>();
@@ -189,6 +193,10 @@ void get(Input&, GetCheckpoint&) {}
 void get(Input& in, GetCheckpoints& range) {
   range.from_size = in.number<std::uint64_t>();
   range.from_time = static_cast<entry::Micros>(in.number<std::uint64_t>());
+  range.count = in.number<std::uint32_t>();
+}
+void get(Input& in, GetHashes& range) {
+  range.from = in.number<std::uint64_t>();
   range.count = in.number<std::uint32_t>();
 }
 
@@ -243,6 +251,10 @@ void put(Output& out, const CheckpointsReply& reply) {
     out.text(one.note);
   }
 }
+void put(Output& out, const HashesReply& reply) {
+  out.count(reply.hashes.size());
+  for (const merkle::Hash& hash : reply.hashes) out.raw(hash);
+}
 
 void get(Input& in, Refusal& refusal) { refusal.reason = in.text(); }
 void get(Input& in, Appended& appended) {
@@ -293,6 +305,11 @@ void get(Input& in, CheckpointsReply& reply) {
     one.size = in.number<std::uint64_t>();
     one.time = static_cast<entry::Micros>(in.number<std::uint64_t>());
     one.note = in.text();
+  }
+}
+void get(Input& in, HashesReply& reply) {
+  for (std::size_t left = in.count(kMaxHashes); left > 0 && in.ok(); --left) {
+    reply.hashes.push_back(in.raw<merkle::Hash>());
   }
 }
 

@@ -15,7 +15,8 @@ namespace chancery::service {
 
 inline constexpr std::size_t kPrefixBytes = 4;                   // u32be: how many bytes follow
 inline constexpr std::size_t kMaxFrame = std::size_t{16} << 20;  // of what follows
-inline constexpr std::size_t kMaxBatch = 1024;  // events of one append, entries or checkpoints of one answer
+inline constexpr std::size_t kMaxBatch = 1024;   // events of one append, entries or checkpoints of one answer
+inline constexpr std::size_t kMaxHashes = 8192;  // stored hashes of one answer
 
 struct Hello {
   Role role = Role::reader;
@@ -44,10 +45,14 @@ struct GetCheckpoints {
   entry::Micros from_time = 0;
   std::uint32_t count = 0;
 };
+struct GetHashes {
+  std::uint64_t from = 0;
+  std::uint32_t count = 0;
+};
 
 // In the order of their verbs on the wire, from 0 on.
 using Question = std::variant<Hello, Append, GetHead, GetEntries, Find, GetInclusion, GetConsistency,
-                              GetCheckpoint, GetCheckpoints>;
+                              GetCheckpoint, GetCheckpoints, GetHashes>;
 
 struct Request {
   std::uint64_t id = 0;  // the client's; its reply carries the same
@@ -72,9 +77,12 @@ struct CheckpointReply {
 struct CheckpointsReply {
   std::vector<StoredCheckpoint> checkpoints;
 };
+struct HashesReply {
+  std::vector<merkle::Hash> hashes;
+};
 
 using Answer = std::variant<Refusal, Appended, Head, EntriesReply, FoundReply, ProofReply, CheckpointReply,
-                            CheckpointsReply>;
+                            CheckpointsReply, HashesReply>;
 
 struct Reply {
   std::uint64_t id = 0;

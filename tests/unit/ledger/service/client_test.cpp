@@ -71,6 +71,34 @@ TEST_F(ClientTest, kept_checkpoints_are_read_one_page_after_another) {
   EXPECT_TRUE(client.checkpoints(all.back().size + 1, 0, 10).empty());
 }
 
+// Twice as many as fit into one answer: leaves and nodes, in the order in which they were completed.
+TEST_F(ClientTest, stored_hashes_are_read_one_page_after_another) {
+  start();
+  Client client(options_.socket, Role::hub);
+  constexpr std::uint64_t kSize = 8192;
+  for (std::uint64_t size = 1; size < kSize; size += 1023) {
+    std::vector<entry::Event> batch;
+    for (std::uint64_t i = size; i < std::min(kSize, size + 1023); ++i) batch.push_back(accepted("x"));
+    ASSERT_EQ(client.append(std::move(batch), seconds(60)).outcome, Outcome::durable);
+  }
+  merkle::Frontier tree;
+  std::vector<merkle::Hash> expected;
+  for (std::uint64_t seq = 0; seq < kSize;) {
+    for (const StoredEntry& entry : client.entries(seq, 1024, false)) {
+      tree.append(merkle::leaf_hash(entry.text), expected);
+      ++seq;
+    }
+  }
+  std::vector<merkle::Hash> read;
+  for (std::vector<merkle::Hash> some; !(some = client.hashes(read.size(), 1'000'000)).empty();) {
+    EXPECT_LE(some.size(), kMaxHashes);
+    read.insert(read.end(), some.begin(), some.end());
+  }
+  EXPECT_EQ(read, expected);
+  EXPECT_EQ(client.hashes(5, 2), std::vector(expected.begin() + 5, expected.begin() + 7));
+  EXPECT_TRUE(client.hashes(0, 0).empty());
+}
+
 TEST_F(ClientTest, hundreds_of_appends_are_on_their_way_at_once) {
   start();
   Client client(options_.socket, Role::hub);

@@ -15,7 +15,8 @@ std::vector<std::string> requests() {
   std::vector<std::string> all;
   for (const Question& question : std::initializer_list<Question>{
            Hello{Role::administrator}, Append{{accepted("x"), hold()}}, GetHead{}, GetEntries{7, 8, true},
-           Find{id}, GetInclusion{1, 2}, GetConsistency{3, 4}, GetCheckpoint{}, GetCheckpoints{5, 6, 7}}) {
+           Find{id}, GetInclusion{1, 2}, GetConsistency{3, 4}, GetCheckpoint{}, GetCheckpoints{5, 6, 7},
+           GetHashes{8, 9}}) {
     all.push_back(encode(Request{0x0102030405060708, question}));
   }
   return all;
@@ -29,7 +30,8 @@ std::vector<std::string> replies() {
            Head{9, {}, "origin", false, "damaged", "full soon"},
            EntriesReply{{{"text", {{"name", {{}, "value"}}}}, {"other", {}}}}, FoundReply{{}}, FoundReply{5},
            ProofReply{{merkle::Hash{}, merkle::Hash{}}}, CheckpointReply{{}}, CheckpointReply{"note"},
-           CheckpointsReply{}, CheckpointsReply{{{1, 2, "one"}, {1, 3, "two"}}}}) {
+           CheckpointsReply{}, CheckpointsReply{{{1, 2, "one"}, {1, 3, "two"}}}, HashesReply{},
+           HashesReply{{merkle::Hash{}, merkle::Hash{1}}}}) {
     all.push_back(encode(Reply{42, answer}));
   }
   return all;
