@@ -433,7 +433,7 @@ std::function<void()> Ssh::serve(boost::asio::io_context& context, int socket, s
     throw Error("There is no memory or descriptor left for a session.");
   }
   // Before the login compression would be an attack surface, after it a bomb.
-  ssh_options_set(session.get(), SSH_OPTIONS_COMPRESSION, "no");
+  ssh_options_set(session.get(), SSH_OPTIONS_COMPRESSION, "none");  // "no" only prefers it
   int accepted = SSH_ERROR;
   {
     const std::lock_guard lock(impl_->mutex);
