@@ -94,7 +94,7 @@ void EntryCheck::note_log_event(std::uint64_t seq) {
   } else if (view_.event == "detail.erased") {
     note_erasure(seq);
   } else if (view_.event == "log.anchor") {
-    const auto size = parse_number(plain("size"));
+    const auto size = entry::parse_number(plain("size"));
     const auto root = merkle::from_base64(plain("root"));
     if (!size || !root || *size > seq) {
       findings_.add(seq, "its size and root are not those of an earlier tree head");
@@ -118,7 +118,7 @@ void EntryCheck::note_key(std::uint64_t seq) {
     }
     return;
   }
-  const auto size = parse_number(plain("last-trusted-size"));
+  const auto size = entry::parse_number(plain("last-trusted-size"));
   if (known == events_.keys.end() || !size || *size > seq) {
     findings_.add(seq,
                   "it ends the use of a key that was never added, or does not say at which size before it");
@@ -128,7 +128,7 @@ void EntryCheck::note_key(std::uint64_t seq) {
 }
 
 void EntryCheck::note_erasure(std::uint64_t seq) {
-  const auto ranges = parse_seqs(plain("seqs"));
+  const auto ranges = entry::parse_seqs(plain("seqs"));
   if (!ranges) {
     findings_.add(seq, "its seqs are not a list of entries");
     return;
@@ -171,7 +171,7 @@ void EntryCheck::finish() {
     }
   }
   for (const Missing& missing : missing_) {
-    const bool stated = std::ranges::any_of(erased_, [&](const SeqRange& range) {
+    const bool stated = std::ranges::any_of(erased_, [&](const entry::SeqRange& range) {
       return missing.seq >= range.first && missing.seq <= range.last;
     });
     if (stated) {

@@ -3,9 +3,9 @@
 #include <array>
 #include <vector>
 
+#include "ledger/entry/seqs.h"
 #include "ledger/verify/findings.h"
 #include "ledger/verify/pipeline.h"
-#include "ledger/verify/seqs.h"
 
 namespace chancery::verify {
 
@@ -72,7 +72,7 @@ class EntryCheck {
   entry::Micros first_time_ = 0;
   entry::Micros last_time_ = 0;
   std::vector<Place> places_;
-  std::vector<SeqRange> erased_;
+  std::vector<entry::SeqRange> erased_;
   struct Missing {
     std::uint64_t seq;
     std::uint64_t fields;

@@ -1,8 +1,8 @@
-#include "ledger/verify/seqs.h"
+#include "ledger/entry/seqs.h"
 
 #include <charconv>
 
-namespace chancery::verify {
+namespace chancery::entry {
 namespace {
 
 std::optional<SeqRange> parse_range(std::string_view text) {
@@ -43,4 +43,4 @@ std::optional<std::vector<SeqRange>> parse_seqs(std::string_view text) {
   }
 }
 
-}  // namespace chancery::verify
+}  // namespace chancery::entry

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace chancery::verify {
+namespace chancery::entry {
 
 struct SeqRange {
   std::uint64_t first = 0;
@@ -19,4 +19,4 @@ std::optional<std::vector<SeqRange>> parse_seqs(std::string_view text);
 // A decimal number below 2^63 without leading zeros.
 std::optional<std::uint64_t> parse_number(std::string_view text);
 
-}  // namespace chancery::verify
+}  // namespace chancery::entry
