@@ -20,7 +20,20 @@ std::string counted(std::uint64_t count, const std::string& what) {
 
 void print_details(const verify::Report& report) {
   std::cout << "  details       " << report.opened << " open and match, " << report.withheld << " withheld, "
-            << report.erased << " erased\n";
+            << report.erased << " erased";
+  constexpr std::size_t kShown = 8;
+  std::size_t shown = 0;
+  for (const auto& [seq, fields] : report.erased_at) {
+    if (shown == kShown) {
+      std::cout << " and " << report.erased_at.size() - kShown << " more";
+      break;
+    }
+    std::cout << (shown++ == 0 ? ", at seq " : ", ") << seq;
+  }
+  if (report.being_erased > 0) {
+    std::cout << ", " << report.being_erased << " being erased";
+  }
+  std::cout << "\n";
 }
 
 // A key as people compare it: name and id, and the whole of one that is not too long.
@@ -88,6 +101,10 @@ json::object to_json(const verify::Report& report, bool pinned) {
   for (const std::string& vkey : report.keys) {
     keys.emplace_back(as_utf8(vkey));
   }
+  json::object erased_at;
+  for (const auto& [seq, fields] : report.erased_at) {
+    erased_at[std::to_string(seq)] = fields;
+  }
   return {{"verified", report.verified()},
           {"origin", as_utf8(report.origin)},
           {"entries", report.entries},
@@ -100,6 +117,8 @@ json::object to_json(const verify::Report& report, bool pinned) {
           {"opened", report.opened},
           {"withheld", report.withheld},
           {"erased", report.erased},
+          {"erased_at", std::move(erased_at)},
+          {"being_erased", report.being_erased},
           {"unknown_events", report.unknown_events},
           {"keys", std::move(keys)},
           {"keys_pinned", pinned},

@@ -1,5 +1,6 @@
 #include "ledger/entry/seqs.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace chancery::entry {
@@ -41,6 +42,36 @@ std::optional<std::vector<SeqRange>> parse_seqs(std::string_view text) {
     }
     text.remove_prefix(comma + 1);
   }
+}
+
+std::string format_seqs(std::vector<std::uint64_t> seqs) {
+  std::ranges::sort(seqs);
+  const auto repeated = std::ranges::unique(seqs);
+  seqs.erase(repeated.begin(), repeated.end());
+  std::string text;
+  for (std::size_t i = 0; i < seqs.size(); ++i) {
+    const std::uint64_t first = seqs[i];
+    while (i + 1 < seqs.size() && seqs[i + 1] == seqs[i] + 1) {
+      ++i;
+    }
+    text += (text.empty() ? "" : ",") + std::to_string(first);
+    if (seqs[i] != first) {
+      text += "-" + std::to_string(seqs[i]);
+    }
+  }
+  return text;
+}
+
+bool covers(std::span<const SeqRange> ranges, std::uint64_t seq) {
+  const auto range = std::ranges::lower_bound(ranges, seq, {}, &SeqRange::last);
+  return range != ranges.end() && range->first <= seq;
+}
+
+bool overlap(std::span<const SeqRange> some, std::span<const SeqRange> others) {
+  return std::ranges::any_of(some, [&](const SeqRange& one) {
+    const auto other = std::ranges::lower_bound(others, one.first, {}, &SeqRange::last);
+    return other != others.end() && other->first <= one.last;
+  });
 }
 
 }  // namespace chancery::entry

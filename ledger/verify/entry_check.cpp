@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "ledger/entry/event_table.h"
+#include "ledger/entry/seqs.h"
 
 namespace chancery::verify {
 
@@ -25,6 +26,9 @@ void EntryCheck::add_entry(std::uint64_t seq, std::string_view text, const Chunk
     check_place(seq);
     check_fields(seq);
     note_log_event(seq);
+    if (const auto wrong = erasures_.add(view_)) {
+      findings_.add(seq, *wrong);
+    }
     check_openings(seq, row);
     last_time_ = std::max(last_time_, view_.time);
     places_.push_back({std::bit_cast<std::array<std::uint64_t, 2>>(view_.id), seq});
@@ -91,8 +95,6 @@ void EntryCheck::check_fields(std::uint64_t seq) {
 void EntryCheck::note_log_event(std::uint64_t seq) {
   if (view_.event.starts_with("log.key.")) {
     note_key(seq);
-  } else if (view_.event == "detail.erased") {
-    note_erasure(seq);
   } else if (view_.event == "log.anchor") {
     const auto size = entry::parse_number(plain("size"));
     const auto root = merkle::from_base64(plain("root"));
@@ -125,15 +127,6 @@ void EntryCheck::note_key(std::uint64_t seq) {
     return;
   }
   known->last_trusted_size = std::min(*size, known->last_trusted_size.value_or(*size));
-}
-
-void EntryCheck::note_erasure(std::uint64_t seq) {
-  const auto ranges = entry::parse_seqs(plain("seqs"));
-  if (!ranges) {
-    findings_.add(seq, "its seqs are not a list of entries");
-    return;
-  }
-  erased_.insert(erased_.end(), ranges->begin(), ranges->end());
 }
 
 void EntryCheck::check_openings(std::uint64_t seq, const Chunk::Row& row) {
@@ -171,11 +164,11 @@ void EntryCheck::finish() {
     }
   }
   for (const Missing& missing : missing_) {
-    const bool stated = std::ranges::any_of(erased_, [&](const entry::SeqRange& range) {
-      return missing.seq >= range.first && missing.seq <= range.last;
-    });
-    if (stated) {
+    if (const auto at = erasures_.erased_at(missing.seq)) {
       counts_.erased += missing.fields;
+      counts_.erased_at[*at] += missing.fields;
+    } else if (erasures_.is_being_erased(missing.seq)) {
+      counts_.being_erased += missing.fields;
     } else {
       findings_.add(missing.seq, std::to_string(missing.fields) +
                                      " of its details are missing, and no entry says that they were erased");
@@ -191,6 +184,8 @@ void EntryCheck::report(Report& report) const {
   report.opened = counts_.opened;
   report.withheld = counts_.withheld;
   report.erased = counts_.erased;
+  report.erased_at = counts_.erased_at;
+  report.being_erased = counts_.being_erased;
 }
 
 }  // namespace chancery::verify

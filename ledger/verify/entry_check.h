@@ -3,7 +3,7 @@
 #include <array>
 #include <vector>
 
-#include "ledger/entry/seqs.h"
+#include "ledger/entry/erasures.h"
 #include "ledger/verify/findings.h"
 #include "ledger/verify/pipeline.h"
 
@@ -61,7 +61,6 @@ class EntryCheck {
   std::optional<note::VerifierKey> log_key(std::uint64_t seq, std::string_view field,
                                            std::optional<note::KeyType> type);
   void note_key(std::uint64_t seq);
-  void note_erasure(std::uint64_t seq);
   void check_openings(std::uint64_t seq, const Chunk::Row& row);
   std::string plain(std::string_view key) const;
 
@@ -72,7 +71,7 @@ class EntryCheck {
   entry::Micros first_time_ = 0;
   entry::Micros last_time_ = 0;
   std::vector<Place> places_;
-  std::vector<entry::SeqRange> erased_;
+  entry::Erasures erasures_;
   struct Missing {
     std::uint64_t seq;
     std::uint64_t fields;

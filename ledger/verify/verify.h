@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -59,9 +60,11 @@ struct Report {
   std::uint64_t covered = 0;        // entries below the largest of those
   std::uint64_t stored_hashes = 0;  // that were compared
   std::uint64_t unknown_events = 0;
-  std::uint64_t opened = 0;         // committed fields whose opening is there and matches
-  std::uint64_t withheld = 0;       // whose opening was not given to the reader
-  std::uint64_t erased = 0;         // whose opening is gone, with an entry that says so
+  std::uint64_t opened = 0;                          // committed fields whose opening is there and matches
+  std::uint64_t withheld = 0;                        // whose opening was not given to the reader
+  std::uint64_t erased = 0;                          // whose opening is gone, with an entry that says so
+  std::map<std::uint64_t, std::uint64_t> erased_at;  // of those, by the entry that says so
+  std::uint64_t being_erased = 0;   // whose opening is gone, with an erasure that has not ended yet
   std::vector<Finding> findings;    // at most kMaxFindings
   std::uint64_t more_findings = 0;  // that were found beyond those
 

@@ -167,9 +167,28 @@ TEST(VerifyOpenings, EachFieldIsOpenedWithheldErasedOrAFinding) {
   const Report report = ledger.check();
   EXPECT_TRUE(report.verified()) << list(report);
   EXPECT_EQ(report.erased, 4U);
+  EXPECT_EQ(report.erased_at, (std::map<std::uint64_t, std::uint64_t>{{12, 4}}));
 
   ledger.openings[9].clear();
   EXPECT_TRUE(finds(ledger.check(), 9, "missing"));
+}
+
+TEST(VerifyOpenings, AnErasureThatHasNotEndedIsNoFindingButSaid) {
+  LedgerInMemory ledger = sound_ledger();
+  ledger.openings[5].clear();
+  ledger.append("erasure.begun", {{"seqs", "5"}, {"basis", "request"}});
+  ledger.sign();
+  Report report = ledger.check();
+  EXPECT_TRUE(report.verified()) << list(report);
+  EXPECT_EQ(report.being_erased, 3U);
+  EXPECT_EQ(report.erased, 0U);
+
+  ledger.append("detail.erased", {{"seqs", "5"}, {"basis", "request"}});
+  ledger.sign();
+  report = ledger.check();
+  EXPECT_TRUE(report.verified()) << list(report);
+  EXPECT_EQ(report.being_erased, 0U);
+  EXPECT_EQ(report.erased, 3U);
 }
 
 TEST(VerifyOpenings, AnErasureThatDoesNotSayOfWhatIsAFinding) {

@@ -1,0 +1,60 @@
+#include "ledger/entry/erasures.h"
+
+#include <algorithm>
+
+namespace chancery::entry {
+
+std::optional<std::string> Erasures::add(const EntryView& entry) {
+  const bool begins = entry.event == "erasure.begun";
+  const bool ends = entry.event == "detail.erased";
+  if (!begins && !ends && !entry.event.starts_with("hold.")) {
+    return std::nullopt;
+  }
+  const std::string seqs(entry.plain_value("seqs").value_or(""));
+  const std::string basis(entry.plain_value("basis").value_or(""));
+  auto ranges = parse_seqs(seqs);
+  if (!ranges || ranges->back().last >= entry.seq) {
+    return "its seqs are not a list of earlier entries";
+  }
+  if (begins) {
+    begun_.push_back({seqs, basis, *std::move(ranges)});
+  } else if (ends) {
+    const auto begun = std::ranges::find_if(
+        begun_, [&](const Begun& one) { return one.seqs == seqs && one.basis == basis; });
+    if (begun != begun_.end()) {
+      begun_.erase(begun);
+    }
+    for (const SeqRange& range : *ranges) {
+      mark(range, entry.seq);
+    }
+  }
+  return std::nullopt;
+}
+
+// Only what no earlier entry has marked: the first one counts.
+void Erasures::mark(const SeqRange& range, std::uint64_t at) {
+  for (std::uint64_t next = range.first; next <= range.last;) {
+    const auto after = erased_.upper_bound(next);
+    if (after != erased_.begin() && std::prev(after)->second.last >= next) {
+      next = std::prev(after)->second.last + 1;
+      continue;
+    }
+    const std::uint64_t last = after == erased_.end() ? range.last : std::min(range.last, after->first - 1);
+    erased_.emplace(next, Span{last, at});
+    next = last + 1;
+  }
+}
+
+std::optional<std::uint64_t> Erasures::erased_at(std::uint64_t seq) const {
+  const auto after = erased_.upper_bound(seq);
+  if (after == erased_.begin() || std::prev(after)->second.last < seq) {
+    return std::nullopt;
+  }
+  return std::prev(after)->second.at;
+}
+
+bool Erasures::is_being_erased(std::uint64_t seq) const {
+  return std::ranges::any_of(begun_, [&](const Begun& one) { return covers(one.ranges, seq); });
+}
+
+}  // namespace chancery::entry
