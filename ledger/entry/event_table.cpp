@@ -14,7 +14,7 @@ constexpr unsigned kAll = kSender | kRecipient | kAuditor;
 
 // Fields, in ascending byte order. Those of one line of the table below share its name.
 constexpr Plain kGenesis[] = {"mldsa-vkey", "origin",  "prior-origin", "prior-root",
-                              "prior-size",        "version", "vkey"};
+                              "prior-size", "version", "vkey"};
 constexpr Plain kLogKey[] = {"last-trusted-size", "vkey"};
 constexpr Plain kAnchor[] = {"note-sha256", "root", "size"};
 constexpr Plain kPolicy[] = {"files", "policy"};
@@ -60,14 +60,14 @@ constexpr EventRow kEvents[] = {
     {"delivery.made", kHub, kMade, kMadeDetails},
     {"delivery.opened", kHub, kDelivery, kPerson},
     {"delivery.recalled", kHub, kDelivery, kPerson},
-    {"detail.erased", kAdministrator, kSeqs, kReference},
-    {"erasure.begun", kAdministrator, kSeqs, kReference},
+    {"detail.erased", kService, kSeqs, kReference},
+    {"erasure.begun", kService, kSeqs, kReference},
     {"file.abandoned", kHub, kNotTaken, kNotTakenDetails},
     {"file.accepted", kHub, kTaken, kTakenDetails},
     {"file.held", kHub, kTaken, kTakenDetails},
     {"file.refused", kHub, kNotTaken, kNotTakenDetails},
-    {"hold.cleared", kAdministrator, kSeqs, kHoldOfficer},
-    {"hold.set", kAdministrator, kSeqs, kHoldOfficer},
+    {"hold.cleared", kService, kSeqs, kHoldOfficer},
+    {"hold.set", kService, kSeqs, kHoldOfficer},
     {"log.anchor", kService, kAnchor, {}},
     {"log.genesis", kService, kGenesis, kReason},
     {"log.key.add", kAdministrator, kLogKey, kReason},

@@ -125,7 +125,7 @@ TEST_F(ClientTest, what_is_wrong_with_an_event_is_said) {
   event.plain.erase("route");
   EXPECT_EQ(client.append({event}, seconds(5)).outcome, Outcome::refused);
   EXPECT_EQ(client.append({}, seconds(5)).outcome, Outcome::refused);
-  const Appended wrong_role = client.append({hold()}, seconds(5));
+  const Appended wrong_role = client.append({admin_action()}, seconds(5));
   EXPECT_EQ(wrong_role.outcome, Outcome::refused);
   EXPECT_NE(wrong_role.reason.find("may not append"), std::string::npos);
   EXPECT_FALSE(wrong_role.try_again);

@@ -30,12 +30,13 @@ inline entry::Event accepted(const std::string& name, entry::EventId id = entry:
   return event;
 }
 
-inline entry::Event hold() {
+// What only the administrator appends.
+inline entry::Event admin_action() {
   entry::Event event;
   event.id = entry::new_id();
-  event.name = "hold.set";
-  event.plain = {{"basis", "court"}, {"seqs", "1"}};
-  event.committed = {{"officer", "dpo"}, {"reason", "case 7"}};
+  event.name = "admin.action";
+  event.plain = {{"action", "reload"}, {"code", "done"}};
+  event.committed = {{"account", "root"}, {"detail", ""}};
   return event;
 }
 

@@ -14,9 +14,9 @@ std::vector<std::string> requests() {
   id.fill(9);
   std::vector<std::string> all;
   for (const Question& question : std::initializer_list<Question>{
-           Hello{Role::administrator}, Append{{accepted("x"), hold()}}, GetHead{}, GetEntries{7, 8, true},
-           Find{id}, GetInclusion{1, 2}, GetConsistency{3, 4}, GetCheckpoint{}, GetCheckpoints{5, 6, 7},
-           GetHashes{8, 9}}) {
+           Hello{Role::administrator}, Append{{accepted("x"), admin_action()}}, GetHead{},
+           GetEntries{7, 8, true}, Find{id}, GetInclusion{1, 2}, GetConsistency{3, 4}, GetCheckpoint{},
+           GetCheckpoints{5, 6, 7}, GetHashes{8, 9}}) {
     all.push_back(encode(Request{0x0102030405060708, question}));
   }
   return all;

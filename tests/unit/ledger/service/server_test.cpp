@@ -88,7 +88,7 @@ TEST_F(ServerTest, each_role_may_do_what_its_row_says) {
   const RawClient administrator = greeted(Role::administrator);
   administrator.send(encode(Request{2, Append{{accepted("x")}}}));
   EXPECT_EQ(std::get<Appended>(administrator.receive()->answer).outcome, Outcome::refused);
-  administrator.send(encode(Request{3, Append{{hold()}}}));
+  administrator.send(encode(Request{3, Append{{admin_action()}}}));
   EXPECT_EQ(std::get<Appended>(administrator.receive()->answer).outcome, Outcome::durable);
   EXPECT_EQ(log_->head().size, 2U);
 }
