@@ -43,5 +43,6 @@ int policy_check(Arguments arguments);
 int ledger_verify(Arguments arguments);
 int ledger_show(Arguments arguments);
 int ledger_prove(Arguments arguments);
+int report_ledger(Arguments arguments);
 
 }  // namespace chancery::cli

@@ -6,6 +6,7 @@
 
 #include "client/cli/commands.h"
 #include "client/cli/escape.h"
+#include "client/cli/ledger_filter.h"
 #include "client/cli/ledger_reader.h"
 #include "client/cli/options.h"
 #include "client/cli/sentence.h"
@@ -15,34 +16,6 @@ namespace chancery::cli {
 namespace {
 
 namespace json = boost::json;
-
-struct Filter {
-  entry::Micros since = 0;
-  std::string agency;    // empty: all
-  std::string transfer;  // empty: all
-  bool passes(const entry::EntryView& entry) const {
-    return entry.time >= since && (agency.empty() || entry.plain_value("agency") == agency) &&
-           (transfer.empty() || entry.plain_value("transfer") == transfer);
-  }
-};
-
-// A time as people write it, from a day to a microsecond, is completed to the one form that entries have.
-entry::Micros parse_since(const std::string& text) {
-  constexpr std::string_view kRest = "0000-01-01T00:00:00.000000Z";
-  std::string whole = text;
-  if (!whole.empty() && whole.back() == 'Z') {
-    whole.pop_back();
-  }
-  std::ranges::replace(whole, ' ', 'T');
-  whole += kRest.substr(std::min(whole.size(), kRest.size()));
-  const auto time = entry::parse_time(whole);
-  if (!time) {
-    throw std::invalid_argument(
-        "--since must be a day or a time in UTC, like 2026-11-02 or 2026-11-02T09:30, not '" + escaped(text) +
-        "'.");
-  }
-  return *time;
-}
 
 // The value behind a commitment, if it was given and matches.
 std::optional<std::string> detail(const entry::EntryView& entry, const verify::Openings* openings,
@@ -105,23 +78,25 @@ std::string origin_of(LedgerReader& ledger) {
 }  // namespace
 
 int ledger_show(Arguments arguments) {
-  auto options = options_of(
-      arguments, "[--since TIME] [--agency ID] [--transfer ID] [--keys KEYDIR] [--json] DIR|SOCKET",
-      "Prints the entries of a ledger, one a line, in words or as JSON. Details (names of "
-      "files, accounts, reasons) are in the words where this user may read them: as the "
-      "administrator, from the socket of the running service, or with its key files. Times are "
-      "UTC.");
-  options.add_options()("since", "only entries from this day or time on", cxxopts::value<std::string>(),
-                        "TIME");
-  options.add_options()("agency", "only entries of this agency", cxxopts::value<std::string>(), "ID");
-  options.add_options()("transfer", "only entries of this transfer", cxxopts::value<std::string>(), "ID");
+  auto options =
+      options_of(arguments,
+                 "[--since TIME] [--until TIME] [--from ID] [--to ID] [--transfer ID] [--event NAME] "
+                 "[--json] DIR|SOCKET",
+                 "Prints the entries of a ledger, one a line, in words or as JSON. Details (names of "
+                 "files, accounts, reasons) are in the words where this user may read them: as the "
+                 "administrator, from the socket of the running service, or with its key files. Times are "
+                 "UTC. Without filters, all of them.");
+  LedgerFilter::add_options(options);
   options.add_options()("keys", "folder of the service's key files, to open the details in DIR with",
                         cxxopts::value<std::string>(), "KEYDIR");
   options.add_options()("json", "print one JSON object a line");
   options.add_options("hidden")("where", "", cxxopts::value<std::string>());
   options.parse_positional({"where"});
   const auto parsed =
-      parse(options, arguments, "chancery ledger show --since 2026-11-02 /var/lib/chancery-ledger");
+      parse(options, arguments,
+            "chancery ledger show --from st-marys --to council --since 2026-10 --until 2026-11 DIR\n"
+            "  chancery ledger show --event file.refused DIR\n"
+            "  chancery ledger show --event detail.erased --event erasure.begun DIR");
   if (!parsed) {
     return kOk;
   }
@@ -129,12 +104,7 @@ int ledger_show(Arguments arguments) {
   if (where.empty()) {
     throw std::invalid_argument("which ledger? Name its folder, or the socket of the running service.");
   }
-  Filter filter;
-  if (parsed->count("since") != 0) {
-    filter.since = parse_since(value_of(*parsed, "since", ""));
-  }
-  filter.agency = value_of(*parsed, "agency", "");
-  filter.transfer = value_of(*parsed, "transfer", "");
+  LedgerFilter filter(*parsed);
   const bool as_json = parsed->count("json") != 0;
 
   const auto ledger = open_ledger(where, value_of(*parsed, "keys", ""));
