@@ -1,5 +1,7 @@
 #include "ledger/note/proof.h"
 
+#include <utility>
+
 #include <botan/base64.h>
 
 #include "ledger/note/text.h"
@@ -12,16 +14,23 @@ constexpr std::string_view kExtra = "extra ";
 constexpr std::string_view kIndex = "index ";
 constexpr std::size_t kMaxPath = 63;
 
-// Takes the next line without its LF; nullopt if there is no whole line.
-std::optional<std::string_view> take_line(std::string_view& rest) {
-  const std::size_t end = rest.find('\n');
-  if (end == std::string_view::npos) {
-    return std::nullopt;
+// The lines of a text, each of which ends in a line feed.
+struct Lines {
+  std::string_view rest;
+  std::size_t number = 0;  // of the line that was taken last
+
+  // The next one without its LF; nullopt if there is no whole line.
+  std::optional<std::string_view> take() {
+    ++number;
+    const std::size_t end = rest.find('\n');
+    if (end == std::string_view::npos) {
+      return std::nullopt;
+    }
+    const std::string_view line = rest.substr(0, end);
+    rest.remove_prefix(end + 1);
+    return line;
   }
-  const std::string_view line = rest.substr(0, end);
-  rest.remove_prefix(end + 1);
-  return line;
-}
+};
 
 }  // namespace
 
@@ -38,38 +47,39 @@ std::string Proof::encode() const {
   return out + "\n" + checkpoint;
 }
 
-std::optional<Proof> parse_proof(std::string_view bytes) {
+std::variant<Proof, ProofError> parse_proof(std::string_view bytes) {
   Proof proof;
-  auto line = take_line(bytes);
-  if (line != kMagic) {
-    return std::nullopt;
+  Lines lines{bytes};
+  const auto wrong = [&](std::string reason) { return ProofError{lines.number, std::move(reason)}; };
+  if (lines.take() != kMagic) {
+    return wrong("it does not begin with " + std::string(kMagic));
   }
-  line = take_line(bytes);
+  auto line = lines.take();
   if (line && line->starts_with(kExtra)) {
     const auto extra = decode_base64(line->substr(kExtra.size()));
     if (!extra || extra->empty()) {
-      return std::nullopt;
+      return wrong("what follows `extra` is not canonical base64");
     }
     proof.extra.assign(extra->begin(), extra->end());
-    line = take_line(bytes);
+    line = lines.take();
   }
   const auto index =
       line && line->starts_with(kIndex) ? parse_decimal(line->substr(kIndex.size())) : std::nullopt;
   if (!index) {
-    return std::nullopt;
+    return wrong("there should be `index` and the number of an entry");
   }
   proof.index = *index;
-  while ((line = take_line(bytes)) && !line->empty()) {
+  while ((line = lines.take()) && !line->empty()) {
     const auto hash = merkle::from_base64(*line);
     if (!hash || proof.path.size() == kMaxPath) {
-      return std::nullopt;
+      return wrong("there should be a hash of the path, or the empty line after it");
     }
     proof.path.push_back(*hash);
   }
   if (!line) {
-    return std::nullopt;
+    return wrong("it ends before its checkpoint");
   }
-  proof.checkpoint = bytes;
+  proof.checkpoint = lines.rest;
   return proof;
 }
 

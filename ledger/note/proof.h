@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "ledger/note/note.h"
@@ -22,8 +23,13 @@ struct Proof {
   std::string encode() const;
 };
 
-// nullopt for anything but exactly what Proof::encode() writes. The checkpoint is taken as it is, unread.
-[[nodiscard]] std::optional<Proof> parse_proof(std::string_view bytes);
+struct ProofError {
+  std::size_t line = 0;  // from 1
+  std::string reason;
+};
+
+// Accepts exactly what Proof::encode() writes. The checkpoint is taken as it is, unread.
+[[nodiscard]] std::variant<Proof, ProofError> parse_proof(std::string_view bytes);
 
 // Checks that the checkpoint is a note of this origin signed by one of `keys`, and that the path leads from
 // the leaf hash of `entry` to its root. Returns what is wrong, or nullopt when all holds.

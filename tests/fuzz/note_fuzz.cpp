@@ -18,8 +18,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       std::abort();
     }
   }
-  const auto proof = parse_proof(bytes);
-  if (proof && proof->encode() != bytes) {
+  const auto parsed = parse_proof(bytes);
+  const auto* proof = std::get_if<Proof>(&parsed);
+  if (proof != nullptr && proof->encode() != bytes) {
     std::abort();
   }
   return 0;

@@ -126,8 +126,9 @@ TEST_F(LedgerCommands, ShowPrintsOneJsonObjectALine) {
 TEST_F(LedgerCommands, ProvePrintsAProofThatOthersCanCheck) {
   write();
   ASSERT_EQ(run_words({"ledger", "prove", "7", folder_}), kOk) << output_;
-  const auto proof = note::parse_proof(output_);
-  ASSERT_TRUE(proof);
+  const auto parsed = note::parse_proof(output_);
+  const auto* proof = std::get_if<note::Proof>(&parsed);
+  ASSERT_NE(proof, nullptr);
   const std::vector keys{ledger_.key.verifier(), ledger_.ml_dsa.verifier()};
   EXPECT_EQ(proof->extra, ledger_.entries[7]);
   EXPECT_EQ(note::check_proof(*proof, ledger_.entries[7], LedgerInMemory::kOrigin, keys), std::nullopt);
