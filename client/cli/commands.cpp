@@ -15,6 +15,7 @@ constexpr std::array kCommands{
     Command{"ledger verify", "check a whole ledger", ledger_verify},
     Command{"ledger show", "print a ledger's entries in words", ledger_show},
     Command{"ledger prove", "print a proof that an entry is in a ledger", ledger_prove},
+    Command{"receipt verify", "check a receipt offline", receipt_verify},
     Command{"report ledger", "write a page about a ledger to read and print", report_ledger},
     Command{"help", "show what a command does", help},
 };

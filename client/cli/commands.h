@@ -45,4 +45,6 @@ int ledger_show(Arguments arguments);
 int ledger_prove(Arguments arguments);
 int report_ledger(Arguments arguments);
 
+int receipt_verify(Arguments arguments);
+
 }  // namespace chancery::cli
