@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -25,6 +26,9 @@ class Group {
 
   // As add(), for an entry of the service's own.
   void add_own(const Prepared& entry, entry::Micros now) { place(entry, now); }
+
+  // Rows of the store's meta that change with the entries.
+  void remember(std::map<std::string, std::string> meta) { batch_.meta = std::move(meta); }
 
   // The commit, when all is added.
   const store::Batch& finish();

@@ -87,16 +87,6 @@ void write_all(int handle, std::string_view text, const std::filesystem::path& p
   }
 }
 
-note::SigningKey read_log_key(const KeyFolder& folder, const char* file, note::KeyType type,
-                              const std::string& origin) {
-  return note::SigningKey::from_seed(type, origin, folder.read(file, note::SigningKey::kSeedBytes));
-}
-
-void create_log_key(const KeyFolder& folder, const char* file, note::KeyType type,
-                    const std::string& origin) {
-  if (!folder.holds(file)) folder.create(file, note::SigningKey::generate(type, origin).seed());
-}
-
 std::string epoch_file(std::uint64_t epoch) { return "epoch/" + std::to_string(epoch); }
 
 }  // namespace
@@ -149,16 +139,34 @@ void KeyFolder::create(const std::string& name, std::span<const std::uint8_t> se
   sync_folder(path.parent_path());
 }
 
-bool has_log_keys(const KeyFolder& folder) { return folder.holds(kEd25519File) && folder.holds(kMlDsaFile); }
-
-LogKeys read_log_keys(const KeyFolder& folder, const std::string& origin) {
-  return {read_log_key(folder, kEd25519File, note::KeyType::ed25519, origin),
-          read_log_key(folder, kMlDsaFile, note::KeyType::ml_dsa_44, origin)};
+// What a disk keeps of overwritten blocks is beyond a program; what the file shows is not.
+void KeyFolder::destroy(const std::string& name) const {
+  const auto path = path_ / name;
+  if (!holds(name)) return;
+  if (::chmod(path.c_str(), 0600) != 0) fail_errno(path);
+  {
+    const File file(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
+    struct stat info {};
+    if (file.handle() < 0 || ::fstat(file.handle(), &info) != 0) fail_errno(path);
+    if (!S_ISREG(info.st_mode)) fail(path, "is not a regular file");
+    write_all(file.handle(), std::string(static_cast<std::size_t>(info.st_size), '\0'), path);
+    if (::fsync(file.handle()) != 0) fail_errno(path);
+  }
+  if (::unlink(path.c_str()) != 0) fail_errno(path);
+  sync_folder(path.parent_path());
 }
 
-void create_log_keys(const KeyFolder& folder, const std::string& origin) {
-  create_log_key(folder, kEd25519File, note::KeyType::ed25519, origin);
-  create_log_key(folder, kMlDsaFile, note::KeyType::ml_dsa_44, origin);
+std::vector<std::string> KeyFolder::names(std::string_view prefix) const {
+  std::vector<std::string> found;
+  std::error_code error;
+  for (auto at = std::filesystem::directory_iterator(path_, error);
+       !error && at != std::filesystem::directory_iterator(); at.increment(error)) {
+    auto name = at->path().filename().string();
+    if (name.starts_with(prefix)) found.push_back(std::move(name));
+  }
+  if (error) fail(path_, error.message());
+  std::ranges::sort(found);
+  return found;
 }
 
 bool are_keys_of(const KeyFolder& folder, std::string_view genesis) {

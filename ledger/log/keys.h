@@ -8,7 +8,6 @@
 #include <string_view>
 #include <vector>
 
-#include "ledger/note/note.h"
 #include "ledger/opening/opening.h"
 
 // The key files of the ledger service: one secret of base64 text each, mode 0400, owned by the service.
@@ -30,6 +29,10 @@ class KeyFolder {
   std::vector<std::uint8_t> read(const std::string& name, std::size_t bytes) const;
   // Writes a new file, on disk with its name when this returns. A file of that name is never replaced.
   void create(const std::string& name, std::span<const std::uint8_t> secret) const;
+  // Overwrites and removes a file, if it is there; its name is gone from the disk when this returns.
+  void destroy(const std::string& name) const;
+  // The files (not in `epoch`) whose names begin like that, in order.
+  std::vector<std::string> names(std::string_view prefix) const;
 
   const std::filesystem::path& path() const { return path_; }
 
@@ -38,25 +41,12 @@ class KeyFolder {
   KeyUse use_;
 };
 
-inline constexpr const char* kEd25519File = "log-ed25519";
-inline constexpr const char* kMlDsaFile = "log-ml-dsa-44";
 // The leaf hash of the entry log.genesis that the keys were first used for: with it neither a ledger that is
 // gone nor another one is taken for a new one and signed a second time from the start.
 inline constexpr const char* kLedgerFile = "ledger";
 
 // Whether the keys are tied to the ledger that begins with this entry; also when they are tied to none yet.
 [[nodiscard]] bool are_keys_of(const KeyFolder& folder, std::string_view genesis);
-
-// The two keys that sign every checkpoint.
-struct LogKeys {
-  note::SigningKey ed25519;
-  note::SigningKey ml_dsa;
-};
-
-bool has_log_keys(const KeyFolder& folder);
-LogKeys read_log_keys(const KeyFolder& folder, const std::string& origin);
-// Makes those of the two that are not there.
-void create_log_keys(const KeyFolder& folder, const std::string& origin);
 
 // The key of one epoch, nullopt when its file is not there (any more).
 std::optional<opening::EpochKey> read_epoch_key(const KeyFolder& folder, std::uint64_t epoch);

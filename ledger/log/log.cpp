@@ -6,8 +6,9 @@
 #include <mutex>
 
 #include "ledger/log/epochs.h"
-#include "ledger/log/keys.h"
+#include "ledger/log/log_keys.h"
 #include "ledger/log/prepare.h"
+#include "ledger/log/rotation.h"
 #include "ledger/log/writer.h"
 
 namespace chancery::log {
@@ -37,32 +38,6 @@ store::Store open_store(const Options& options) {
   }
 }
 
-// Compares the first entry with the configuration and the keys: whatever differs would make every later entry
-// wrong. Answers how the entry itself is damaged, if it is.
-std::optional<std::string> check_genesis(const store::Snapshot& snapshot, const LogKeys& keys,
-                                         const Options& options) {
-  const std::string_view text = snapshot.entry(0);
-  const auto parsed = entry::parse(text);
-  const auto* genesis = std::get_if<entry::Entry>(&parsed);
-  if (genesis == nullptr || genesis->event != "log.genesis")
-    return "entry 0 is damaged: it is no log.genesis";
-  if (merkle::leaf_hash(text) != snapshot.stored_hash(0))
-    return "entry 0 is damaged: its bytes do not give its stored hash";
-  const auto plain = [&](const char* key) {
-    const auto found = genesis->plain.find(key);
-    return found == genesis->plain.end() ? std::string() : found->second;
-  };
-  if (plain("origin") != options.origin) {
-    throw Error("this ledger's origin is " + plain("origin") + ", the configuration says " + options.origin);
-  }
-  if (plain("vkey") != keys.ed25519.verifier().text() ||
-      plain("mldsa-vkey") != keys.ml_dsa.verifier().text()) {
-    throw Error(options.keys.string() +
-                ": these are not the keys of this ledger; restore the ones it was begun with");
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
 Clock Clock::system() {
@@ -76,7 +51,8 @@ struct Log::State {
         folder(options.keys),
         keys(ready_keys()),
         read_epochs(folder),
-        writer(store, folder, keys, options, ready_chain()) {
+        writer(store, folder, keys, options, ready_chain()),
+        rotation(store, keys, writer) {
     if (!damage.empty()) writer.refuse(damage);
     if (writer.head().writable && writer.head().size == 0) {
       writer.begin_ledger(genesis_event(keys, options.origin));
@@ -93,13 +69,25 @@ struct Log::State {
         throw Error(options.folder.string() + " holds no ledger, but the keys in " + folder.path().string() +
                     " have signed one: restore it, or begin a new one with a new folder for the keys");
       }
-      create_log_keys(folder, options.origin);
+      return LogKeys::begin(folder, options.origin);
     }
-    if (!has_log_keys(folder)) {
-      throw Error(folder.path().string() +
-                  ": the ledger's signing keys are missing; restore them from a backup");
+    const auto snapshot = store.snapshot();
+    compare_origin(snapshot);
+    return LogKeys::open(folder, options.origin, snapshot);
+  }
+
+  // Another origin in the configuration would make every later entry wrong. What is damaged is found later.
+  void compare_origin(const store::Snapshot& snapshot) const {
+    std::string origin = options.origin;
+    try {
+      entry::EntryView genesis;
+      if (snapshot.size() == 0 || entry::parse_into(snapshot.entry(0), genesis)) return;
+      origin = genesis.plain_value("origin").value_or(origin);
+    } catch (const store::Error& error) {
+      if (error.fault() != store::Fault::damaged) throw;
     }
-    return read_log_keys(folder, options.origin);
+    if (origin == options.origin) return;
+    throw Error("this ledger's origin is " + origin + ", the configuration says " + options.origin);
   }
 
   // The end of the ledger; `damage` says when it is not in order.
@@ -126,9 +114,8 @@ struct Log::State {
 
   // Or what is wrong with it.
   std::variant<Chain, std::string> sound_chain(const store::Snapshot& snapshot) const {
-    if (!is_new()) {
-      if (auto why = check_genesis(snapshot, keys, options)) return *std::move(why);
-    }
+    const auto named = named_keys(snapshot);
+    if (const auto* why = std::get_if<std::string>(&named)) return *why;
     if (auto why = store.refuses_commits()) return *std::move(why);
     auto chain = Chain::from(snapshot, options.origin);
     if (std::holds_alternative<std::string>(chain)) return chain;
@@ -172,6 +159,7 @@ struct Log::State {
   Epochs read_epochs;  // guarded by read_mutex
   std::string damage;
   Writer writer;
+  Rotation rotation;
 };
 
 Log::Log(Options options) {
@@ -208,6 +196,23 @@ Appended Log::append(entry::Author author, std::vector<entry::Event> batch) {
 
 void Log::when_drained(std::function<void()> done) {
   state_->writer.submit({{}, [done = std::move(done)](const Appended&) { done(); }});
+}
+
+void Log::change_key(KeyChange change, std::function<void(KeyChanged)> done) {
+  Writer::Work work;
+  work.done = [done](const Appended& turned_away) { done({turned_away.outcome, 0, {}, turned_away.reason}); };
+  work.task = [this, change = std::move(change), done] { done(state_->rotation.apply(change)); };
+  state_->writer.submit(std::move(work));
+}
+
+std::vector<LogKey> Log::keys() const {
+  const auto named = named_keys(state_->store.snapshot());
+  if (const auto* why = std::get_if<std::string>(&named)) throw Error(*why);
+  std::vector<LogKey> keys;
+  for (const NamedKey& one : std::get<std::vector<NamedKey>>(named)) {
+    keys.push_back({one.seq, one.key.text(), one.last_trusted_size});
+  }
+  return keys;
 }
 
 const std::string& Log::origin() const { return state_->options.origin; }

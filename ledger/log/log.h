@@ -7,12 +7,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "ledger/entry/entry.h"
 #include "ledger/entry/event_table.h"
 #include "ledger/log/error.h"
 #include "ledger/merkle/merkle.h"
+#include "ledger/note/note.h"
 #include "ledger/opening/entry_seal.h"
 #include "ledger/store/store.h"
 
@@ -74,6 +76,40 @@ struct StoredEntry {
   std::vector<opening::FieldOpening> openings;
 };
 
+// A key that signs checkpoints, or did: docs/ledger-format.md, "Keys".
+struct LogKey {
+  std::uint64_t seq = 0;                           // of the entry that names it
+  std::string vkey;                                // as a C2SP verifier key
+  std::optional<std::uint64_t> last_trusted_size;  // if it was retired or revoked
+};
+
+// Changes of the keys. `id` becomes the entry's: a change that is repeated with it is done once. `key_id` is
+// that of the verifier key, `reason` has at most 4,096 bytes.
+struct AddKey {
+  entry::EventId id{};
+  note::KeyType type = note::KeyType::ed25519;
+  std::string reason;
+};
+struct RetireKey {
+  entry::EventId id{};
+  std::uint32_t key_id = 0;
+  std::string reason;
+};
+struct RevokeKey {
+  entry::EventId id{};
+  std::uint32_t key_id = 0;
+  std::uint64_t last_trusted_size = 0;
+  std::string reason;
+};
+using KeyChange = std::variant<AddKey, RetireKey, RevokeKey>;
+
+struct KeyChanged {
+  Outcome outcome = Outcome::unknown;
+  std::uint64_t seq = 0;  // of the entry, if durable
+  std::string vkey;
+  std::string words;  // for the administrator: what to do next, or why it was not done
+};
+
 // A ledger that is open for appending. One thread of its own writes; every function is thread-safe.
 //
 // A ledger that is found damaged, or whose commit failed, is still read, but takes no more entries: head()
@@ -93,6 +129,12 @@ class Log {
   using Done = std::function<void(Appended)>;
   void submit(entry::Author author, std::vector<entry::Event> batch, Done done);
   Appended append(entry::Author author, std::vector<entry::Event> batch);  // submit() and wait
+
+  // Adds, retires or revokes a signing key, with all that docs/ledger-service.md, "Rotating keys", says.
+  // `done` as for submit().
+  void change_key(KeyChange change, std::function<void(KeyChanged)> done);
+  // All keys that entries name, in their order. Throws Error when one of these entries is damaged.
+  std::vector<LogKey> keys() const;
 
   // Calls `done` from the writer's thread (or from this one after close()) when everything that was submitted
   // before is answered.

@@ -7,6 +7,8 @@ namespace {
 
 constexpr entry::Micros kKeepAll = entry::Micros{24} * 3600 * 1'000'000;
 
+}  // namespace
+
 // An anchor directly follows the entries of the checkpoint that it pins; only a clock.stepped may come
 // between.
 bool is_anchored(const store::Snapshot& snapshot, std::uint64_t size) {
@@ -18,8 +20,6 @@ bool is_anchored(const store::Snapshot& snapshot, std::uint64_t size) {
   }
   return false;
 }
-
-}  // namespace
 
 std::vector<store::CheckpointName> Retention::due(const store::Snapshot& snapshot, entry::Micros now) {
   std::vector<store::CheckpointName> dropped;

@@ -6,6 +6,9 @@
 
 namespace chancery::log {
 
+// Whether a log.anchor pins the checkpoint of that many entries (or an entry there is damaged).
+[[nodiscard]] bool is_anchored(const store::Snapshot& snapshot, std::uint64_t size);
+
 // Finds the checkpoints that are kept no longer: all of the last day are, then those that a log.anchor pins,
 // and always the newest. Not thread-safe.
 class Retention {

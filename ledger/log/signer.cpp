@@ -48,7 +48,7 @@ std::variant<store::Batch, std::string> sign_checkpoint(const store::Snapshot& s
   }
   const note::Checkpoint checkpoint{origin, snapshot.size(),
                                     merkle::tree_root(snapshot.size(), snapshot.node_reader())};
-  const note::SigningKey* signers[] = {&keys.ed25519, &keys.ml_dsa};
+  const auto signers = keys.signers(checkpoint.size);
   const auto seconds = static_cast<std::uint64_t>(now / 1'000'000);
   store::Batch batch;
   batch.checkpoints.push_back(
@@ -62,8 +62,8 @@ entry::Event genesis_event(const LogKeys& keys, const std::string& origin) {
   event.id = entry::new_id();
   event.name = "log.genesis";
   event.plain = {{"origin", origin},
-                 {"vkey", keys.ed25519.verifier().text()},
-                 {"mldsa-vkey", keys.ml_dsa.verifier().text()},
+                 {"vkey", keys.named().at(0).key.text()},
+                 {"mldsa-vkey", keys.named().at(1).key.text()},
                  {"version", "1"},
                  {"prior-origin", "-"},
                  {"prior-size", "-"},

@@ -4,8 +4,8 @@
 #include <string>
 #include <variant>
 
-#include "ledger/log/keys.h"
 #include "ledger/log/log.h"
+#include "ledger/log/log_keys.h"
 #include "ledger/store/store.h"
 
 namespace chancery::log {
@@ -26,8 +26,8 @@ std::optional<SignedHead> read_signed_head(const store::Snapshot& snapshot);  //
 [[nodiscard]] std::optional<std::string> contradiction(const store::Snapshot& snapshot,
                                                        const SignedHead& head);
 
-// The checkpoint of everything in `snapshot`, and the head to remember, as one commit; or why it is not
-// signed. Signed with Ed25519; the ML-DSA-44 cosignature joins it here.
+// The checkpoint of everything in `snapshot`, signed with each key that is good for it, and the head to
+// remember, as one commit; or why it is not signed.
 [[nodiscard]] std::variant<store::Batch, std::string> sign_checkpoint(const store::Snapshot& snapshot,
                                                                       const LogKeys& keys,
                                                                       const std::string& origin,

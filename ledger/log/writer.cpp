@@ -13,7 +13,8 @@ constexpr entry::Micros kSignEvery = kSecond / 4;        // while there is work
 constexpr entry::Micros kSignIdleEvery = 600 * kSecond;  // when there is none
 constexpr entry::Micros kAnchorEvery = 3600 * kSecond;
 constexpr entry::Micros kKeepHouseEvery = 60 * kSecond;
-constexpr std::size_t kLittleRoom = 80;                   // per cent of the map
+constexpr std::size_t kLittleRoom = 80;  // per cent of the map
+constexpr const char* kClosing = "the ledger is closing; try again after the restart";
 constexpr auto kLookUp = std::chrono::milliseconds(100);  // how often the clocks are looked at
 
 }  // namespace
@@ -37,7 +38,7 @@ void ClockWatch::started_behind(entry::Micros last_entry) {
   if (last_entry - wall_ > kSecond) step_ = wall_ - last_entry;
 }
 
-Writer::Writer(store::Store& store, const KeyFolder& folder, const LogKeys& keys, const Options& options,
+Writer::Writer(store::Store& store, const KeyFolder& folder, LogKeys& keys, const Options& options,
                Chain chain)
     : store_(store),
       keys_(keys),
@@ -61,13 +62,14 @@ void Writer::start() {
   }
   watch_room();
   watch_disk();
+  keep_keys();
   thread_ = std::thread([this] { run(); });
   ::pthread_setname_np(thread_.native_handle(), "ledger-writer");
 }
 
 void Writer::begin_ledger(const entry::Event& genesis) {
   watch_disk();
-  append_own(genesis);
+  append_own([&](std::uint64_t) { return Own{genesis}; });
   if (head().size != 1) throw Error("the ledger cannot be begun: " + head().reason);
   sign();
 }
@@ -115,7 +117,7 @@ std::optional<Appended> Writer::turn_away(std::size_t entries, std::size_t bytes
   if (entries == 0) return std::nullopt;
   if (!head_.writable) return Appended{Outcome::busy, {}, {}, "the ledger takes no entries: " + head_.reason};
   if (disk_full_) return Appended{Outcome::busy, {}, {}, "the ledger takes no entries: " + disk_is_full()};
-  if (closed_) return Appended{Outcome::busy, {}, {}, "the ledger is closing; try again after the restart"};
+  if (closed_) return Appended{Outcome::busy, {}, {}, kClosing};
   if (queued_entries_ + entries > kMaxQueued || queued_bytes_ + bytes > kMaxQueuedBytes) {
     return Appended{Outcome::busy, {}, {}, "the ledger is busy; try again later"};
   }
@@ -127,7 +129,9 @@ void Writer::submit(Work work) {
   for (const Prepared& one : work.batch) bytes += one.bytes();
   std::unique_lock lock(mutex_);
   auto answer = turn_away(work.batch.size(), bytes);
-  if (!answer && closed_) answer = Appended{Outcome::durable, {}, {}, {}};
+  if (!answer && closed_) {
+    answer = work.task ? Appended{Outcome::busy, {}, {}, kClosing} : Appended{Outcome::durable, {}, {}, {}};
+  }
   if (answer) {
     lock.unlock();
     return work.done(*std::move(answer));
@@ -145,10 +149,13 @@ std::vector<Writer::Work> Writer::take() {
   std::vector<Work> works;
   std::size_t entries = 0;
   while (!queue_.empty() && entries + queue_.front().batch.size() <= kMaxBatch) {
+    const bool alone = queue_.front().task != nullptr;
+    if (alone && !works.empty()) break;
     entries += queue_.front().batch.size();
     for (const Prepared& one : queue_.front().batch) queued_bytes_ -= one.bytes();
     works.push_back(std::move(queue_.front()));
     queue_.pop_front();
+    if (alone) break;
   }
   queued_entries_ -= entries;
   return works;
@@ -159,8 +166,9 @@ void Writer::run() {
     std::vector<Work> works = take();
     clock_.observe();
     watch_disk();
-    if (!works.empty()) write(works);
+    if (!works.empty()) works.front().task ? works.front().task() : write(works);
     keep_signed();
+    keep_keys();
     keep_house();
     const std::scoped_lock lock(mutex_);
     more = !closed_ || !queue_.empty();
@@ -233,11 +241,36 @@ std::vector<Prepared> Writer::prepare_own(const entry::Event& event) const {
   return std::get<std::vector<Prepared>>(std::move(prepared));
 }
 
-void Writer::append_own(const entry::Event& event) {
-  std::vector<Work> works(1);
-  works[0].batch = prepare_own(event);
-  works[0].done = [](const Appended&) {};
-  write(works);
+Appended Writer::append_own(const std::function<Own(std::uint64_t)>& make) {
+  const auto busy = [](const std::string& why) {
+    return Appended{Outcome::busy, {}, {}, "the ledger takes no entries: " + why};
+  };
+  if (!can_write()) return busy(head().reason);
+  if (!has_disk(disk_reserve_)) return busy(disk_is_full());
+  const Chain before = chain_;
+  std::vector<Appended> answer(1);
+  std::vector<Prepared> stepped;
+  std::vector<Prepared> own;
+  try {
+    const entry::Micros now = clock_.observe();
+    Group group(chain_, epochs_, store_.snapshot(), origin_);
+    if (const auto step = clock_.take_step()) {
+      stepped = prepare_own(clock_event(*step));
+      group.add_own(stepped.front(), now);
+    }
+    const std::uint64_t seq = chain_.size();
+    Own made = make(seq);
+    own = prepare_own(made.event);
+    group.add_own(own.front(), now);
+    group.remember(std::move(made.meta));
+    answer.front() = {Outcome::durable, {seq}, {chain_.time()}, {}};
+    commit(group, answer, before);
+  } catch (const std::exception& error) {  // not begun: a key could not be made, a row could not be read
+    chain_ = before;
+    refuse(error.what());
+    return busy(head().reason);
+  }
+  return answer.front();
 }
 
 void Writer::keep_signed() {
@@ -332,8 +365,23 @@ void Writer::anchor() {
   const auto head = read_signed_head(snapshot);
   // Retention finds an anchor right behind the entries of its checkpoint.
   if (!checkpoint || !head || checkpoint->size != head->size || head->size != chain_.size()) return;
-  append_own(anchor_event(*checkpoint, head->root));
+  const auto anchored = append_own([&](std::uint64_t) {
+    Own own{anchor_event(*checkpoint, head->root)};
+    if (keys_.handover()) own.meta[kHandover] = "";
+    return own;
+  });
+  if (anchored.outcome == Outcome::durable) keys_.handed_over();
   sign();
+}
+
+void Writer::keep_keys() {
+  if (keys_.handover()) anchor();
+  if (!can_write()) return;
+  try {
+    keys_.destroy_ended(signed_size_);
+  } catch (const Error& error) {
+    if (alarm_) alarm_(true, std::string("the file of a key that has ended is still there: ") + error.what());
+  }
 }
 
 }  // namespace chancery::log

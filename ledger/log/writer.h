@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <thread>
 
@@ -44,10 +45,12 @@ class Writer {
   struct Work {
     std::vector<Prepared> batch;  // empty: nothing to write, only to be answered in its turn
     Log::Done done;
+    // Something else to be done on the thread, in its turn and alone; `done` is called only if it is turned
+    // away. Must not throw.
+    std::function<void()> task = {};
   };
 
-  Writer(store::Store& store, const KeyFolder& folder, const LogKeys& keys, const Options& options,
-         Chain chain);
+  Writer(store::Store& store, const KeyFolder& folder, LogKeys& keys, const Options& options, Chain chain);
   ~Writer();  // close()
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
@@ -63,6 +66,21 @@ class Writer {
   Head head() const;
   void refuse(const std::string& reason);  // read-only from now on; the first reason stays
 
+  // The following are for tasks only.
+
+  // An entry of the service's own, made when its seq is known, and the rows of the store's meta that change
+  // with it.
+  struct Own {
+    entry::Event event;
+    std::map<std::string, std::string> meta = {};
+  };
+  Appended append_own(const std::function<Own(std::uint64_t seq)>& make);
+  void sign();
+  // Pins the checkpoint of all entries by a log.anchor, which a checkpoint covers; if there is room.
+  void anchor();
+  // Does what a change of the keys has left to do: docs/ledger-service.md, "Rotating keys".
+  void keep_keys();
+
  private:
   std::optional<Appended> turn_away(std::size_t entries, std::size_t bytes) const;  // holds mutex_
   void run();
@@ -70,19 +88,16 @@ class Writer {
   void write(std::vector<Work>& works);
   void commit(Group& group, std::vector<Appended>& answers, const Chain& before);
   std::vector<Prepared> prepare_own(const entry::Event& event) const;
-  void append_own(const entry::Event& event);
   void keep_signed();
   void keep_house();
   void watch_room();
   void watch_disk();
-  void sign();
-  void anchor();
   bool can_write() const;
   bool has_disk(std::uint64_t bytes) const;
   std::string disk_is_full() const;
 
   store::Store& store_;
-  const LogKeys& keys_;
+  LogKeys& keys_;
   std::string origin_;
   std::uint64_t disk_reserve_;
   std::function<void(bool, const std::string&)> alarm_;

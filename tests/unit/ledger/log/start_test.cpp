@@ -2,7 +2,7 @@
 
 #include <sys/stat.h>
 
-#include "ledger/log/keys.h"
+#include "ledger/log/log_keys.h"
 #include "tests/unit/ledger/log/fixture.h"
 
 namespace chancery::log {
@@ -84,10 +84,13 @@ TEST_F(Start, a_broken_key_file_is_refused) {
 
 TEST_F(Start, genesis_pins_both_keys) {
   const auto log = open();
-  const auto keys = read_log_keys(KeyFolder(folder_ / "keys"), log->origin());
+  const auto vkey_of = [&](const char* file, note::KeyType type) {
+    const auto seed = KeyFolder(folder_ / "keys").read(file, note::SigningKey::kSeedBytes);
+    return note::SigningKey::from_seed(type, log->origin(), seed).verifier().text();
+  };
   const auto genesis = entry_at(*log, 0);
-  EXPECT_EQ(genesis.plain.at("vkey"), keys.ed25519.verifier().text());
-  const std::string mldsa_vkey = keys.ml_dsa.verifier().text();
+  EXPECT_EQ(genesis.plain.at("vkey"), vkey_of(kEd25519File, note::KeyType::ed25519));
+  const std::string mldsa_vkey = vkey_of(kMlDsaFile, note::KeyType::ml_dsa_44);
   EXPECT_EQ(genesis.plain.at("mldsa-vkey"), mldsa_vkey);
   EXPECT_EQ(genesis.plain.at("origin"), log->origin());
   // 1 type byte and 1312 bytes of key are 1752 characters of base64.
