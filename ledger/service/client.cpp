@@ -27,6 +27,7 @@ using Clock = std::chrono::steady_clock;
 using Socket = asio::local::stream_protocol::socket;
 
 constexpr auto kAnswerWithin = std::chrono::seconds(10);
+constexpr auto kChangedWithin = std::chrono::seconds(60);  // of the keys
 constexpr auto kFirstPause = std::chrono::milliseconds(50);
 constexpr auto kLongestPause = std::chrono::milliseconds(2000);
 
@@ -328,6 +329,35 @@ Wanted ask(State& state, Question question) {
   return future.get();
 }
 
+// As submit(): what was sent and is not answered is unknown, what was not sent is refused.
+template <typename State>
+KeyChanged change_key(State& state, Question question) {
+  const auto refused = [](std::string why, bool try_again) {
+    return KeyChanged{Outcome::refused, 0, {}, std::move(why), try_again};
+  };
+  auto answer = std::make_shared<std::promise<KeyChanged>>();
+  auto future = answer->get_future();
+  Call call;
+  call.id = state.next_id++;
+  call.deadline = Clock::now() + kChangedWithin;
+  try {
+    call.frame = encode(Request{call.id, std::move(question)});
+  } catch (const std::length_error& error) {
+    return refused(error.what(), false);
+  }
+  call.unsent = [answer, refused](const std::string& why) { answer->set_value(refused(why, true)); };
+  call.take = [answer, refused](std::optional<Answer> got, const std::string& why) {
+    if (auto* changed = got ? std::get_if<KeyChanged>(&*got) : nullptr) {
+      return answer->set_value(std::move(*changed));
+    }
+    const auto* no = got ? std::get_if<Refusal>(&*got) : nullptr;
+    if (no != nullptr) return answer->set_value(refused(no->reason, false));
+    answer->set_value({Outcome::unknown, 0, {}, got ? "not an answer" : why, false});
+  };
+  state.call(std::move(call));
+  return future.get();
+}
+
 }  // namespace
 
 Head Client::head() { return ask<Head>(*state_, GetHead{}); }
@@ -359,6 +389,21 @@ std::vector<StoredCheckpoint> Client::checkpoints(std::uint64_t from_size, entry
 
 std::vector<merkle::Hash> Client::hashes(std::uint64_t from, std::uint32_t count) {
   return ask<HashesReply>(*state_, GetHashes{from, count}).hashes;
+}
+
+std::vector<LogKey> Client::keys() { return ask<KeysReply>(*state_, GetKeys{}).keys; }
+
+KeyChanged Client::add_key(const entry::EventId& id, note::KeyType type, std::string reason) {
+  return change_key(*state_, AddKey{id, type, std::move(reason)});
+}
+
+KeyChanged Client::retire_key(const entry::EventId& id, std::uint32_t key_id, std::string reason) {
+  return change_key(*state_, RetireKey{id, key_id, std::move(reason)});
+}
+
+KeyChanged Client::revoke_key(const entry::EventId& id, std::uint32_t key_id, std::uint64_t last_trusted_size,
+                              std::string reason) {
+  return change_key(*state_, RevokeKey{id, key_id, last_trusted_size, std::move(reason)});
 }
 
 }  // namespace chancery::service

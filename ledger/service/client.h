@@ -12,6 +12,7 @@
 
 #include "ledger/entry/entry.h"
 #include "ledger/merkle/merkle.h"
+#include "ledger/note/note.h"
 #include "ledger/opening/opening.h"
 
 // The stub through which the hub and the command line talk to chancery-ledgerd over its AF_UNIX socket.
@@ -59,6 +60,22 @@ struct StoredCheckpoint {
   std::string note;
 };
 
+// A key that signs checkpoints, or did.
+struct LogKey {
+  std::uint64_t seq = 0;                           // of the entry that names it
+  std::string vkey;                                // as a C2SP verifier key
+  std::optional<std::uint64_t> last_trusted_size;  // if it was retired or revoked
+};
+
+// What became of a change of the keys. Repeated with the same id, it is done once.
+struct KeyChanged {
+  Outcome outcome = Outcome::unknown;
+  std::uint64_t seq = 0;  // of the entry, if durable
+  std::string vkey;
+  std::string words;  // for the administrator: what to do next, or why it was not done
+  bool try_again = false;
+};
+
 // Which table row of "who may append what" this caller claims; the service checks it against the peer's uid.
 enum class Role { hub, administrator, reader };
 
@@ -98,6 +115,15 @@ class Client {
   // The stored hashes of leaves and nodes from an index on (merkle::stored_index): at most `count` and 8,192
   // a call, at least one if there is one.
   std::vector<merkle::Hash> hashes(std::uint64_t from, std::uint32_t count);
+
+  // All keys that entries name, in their order.
+  std::vector<LogKey> keys();
+  // For the administrator: docs/ledger-service.md, "Rotating keys". They block until it is done, a minute at
+  // most; without an answer the outcome is `unknown`, and the same change with the same id tells.
+  KeyChanged add_key(const entry::EventId& id, note::KeyType type, std::string reason);
+  KeyChanged retire_key(const entry::EventId& id, std::uint32_t key_id, std::string reason);
+  KeyChanged revoke_key(const entry::EventId& id, std::uint32_t key_id, std::uint64_t last_trusted_size,
+                        std::string reason);
 
  private:
   struct State;

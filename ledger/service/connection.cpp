@@ -22,9 +22,11 @@ struct Right {
 };
 constexpr Right kRights[] = {
     {"hello", false, false, false},  // once, before everything else
-    {"append", true, true, false},    {"head", true, true, true},        {"entries", true, true, true},
-    {"find", true, true, true},       {"inclusion", true, true, true},   {"consistency", true, true, true},
-    {"checkpoint", true, true, true}, {"checkpoints", true, true, true}, {"hashes", true, true, true},
+    {"append", true, true, false},      {"head", true, true, true},        {"entries", true, true, true},
+    {"find", true, true, true},         {"inclusion", true, true, true},   {"consistency", true, true, true},
+    {"checkpoint", true, true, true},   {"checkpoints", true, true, true}, {"hashes", true, true, true},
+    {"keys", true, true, true},         {"add key", false, true, false},   {"retire key", false, true, false},
+    {"revoke key", false, true, false},
 };
 static_assert(std::size(kRights) == std::variant_size_v<Question>);
 
@@ -41,11 +43,15 @@ bool may(Role role, std::size_t verb) {
   return false;
 }
 
+Outcome outcome_of(log::Outcome outcome) {
+  return outcome == log::Outcome::durable   ? Outcome::durable
+         : outcome == log::Outcome::unknown ? Outcome::unknown
+                                            : Outcome::refused;
+}
+
 Appended appended_of(log::Appended&& from) {
   Appended to;
-  to.outcome = from.outcome == log::Outcome::durable   ? Outcome::durable
-               : from.outcome == log::Outcome::unknown ? Outcome::unknown
-                                                       : Outcome::refused;
+  to.outcome = outcome_of(from.outcome);
   to.try_again = from.outcome == log::Outcome::busy;
   to.seqs = std::move(from.seqs);
   to.times = std::move(from.times);
@@ -220,6 +226,40 @@ void Connection::answer(std::uint64_t id, const GetCheckpoints& range) {
 
 void Connection::answer(std::uint64_t id, const GetHashes& range) {
   reply(id, HashesReply{hall_.log.hashes(range.from, range.count)});
+}
+
+void Connection::answer(std::uint64_t id, const GetKeys&) {
+  KeysReply found;
+  for (log::LogKey& one : hall_.log.keys()) {
+    found.keys.push_back({one.seq, std::move(one.vkey), one.last_trusted_size});
+  }
+  reply(id, std::move(found));
+}
+
+void Connection::answer(std::uint64_t id, AddKey& add) {
+  change_key(id, log::AddKey{add.id, add.type, std::move(add.reason)});
+}
+
+void Connection::answer(std::uint64_t id, RetireKey& retire) {
+  change_key(id, log::RetireKey{retire.id, retire.key_id, std::move(retire.reason)});
+}
+
+void Connection::answer(std::uint64_t id, RevokeKey& revoke) {
+  change_key(id,
+             log::RevokeKey{revoke.id, revoke.key_id, revoke.last_trusted_size, std::move(revoke.reason)});
+}
+
+void Connection::change_key(std::uint64_t id, log::KeyChange change) {
+  hall_.log.change_key(std::move(change), [self = shared_from_this(), id](const log::KeyChanged& changed) {
+    asio::post(self->hall_.io, [self, id, changed] {
+      if (changed.outcome == log::Outcome::durable) {
+        say(Priority::notice, "the keys were changed by entry " + std::to_string(changed.seq));
+      }
+      self->reply(id, KeyChanged{outcome_of(changed.outcome), changed.seq, changed.vkey, changed.words,
+                                 changed.outcome == log::Outcome::busy});
+      self->go_on();
+    });
+  });
 }
 
 void Connection::reply(std::uint64_t id, Answer answer) {

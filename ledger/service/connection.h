@@ -58,6 +58,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void answer(std::uint64_t id, const GetCheckpoint&);
   void answer(std::uint64_t id, const GetCheckpoints& range);
   void answer(std::uint64_t id, const GetHashes& range);
+  void answer(std::uint64_t id, const GetKeys&);
+  void answer(std::uint64_t id, AddKey& add);
+  void answer(std::uint64_t id, RetireKey& retire);
+  void answer(std::uint64_t id, RevokeKey& revoke);
+  void change_key(std::uint64_t id, log::KeyChange change);
   bool may_read_openings() const;
   void reply(std::uint64_t id, Answer answer);
   void refuse(std::uint64_t id, std::string reason) { reply(id, Refusal{std::move(reason)}); }

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kMaxFields = 64;     // of one event, of each kind
 constexpr std::size_t kMaxProof = 128;     // hashes
+constexpr std::size_t kMaxKeys = 4096;     // that entries name
 constexpr std::size_t kEnough = 1U << 20;  // longest single text
 
 class Output {
@@ -158,6 +159,24 @@ void put(Output& out, const GetHashes& range) {
   out.number(range.count);
 }
 
+void put(Output&, const GetKeys&) {}
+void put(Output& out, const AddKey& add) {
+  out.raw(add.id);
+  out.number(static_cast<std::uint8_t>(add.type));
+  out.text(add.reason);
+}
+void put(Output& out, const RetireKey& retire) {
+  out.raw(retire.id);
+  out.number(retire.key_id);
+  out.text(retire.reason);
+}
+void put(Output& out, const RevokeKey& revoke) {
+  out.raw(revoke.id);
+  out.number(revoke.key_id);
+  out.number(revoke.last_trusted_size);
+  out.text(revoke.reason);
+}
+
 void get(Input& in, Hello& hello) {
   const auto role = in.number<std::uint8_t>();
   if (role > static_cast<std::uint8_t>(Role::reader)) in.fail();
@@ -198,6 +217,25 @@ void get(Input& in, GetCheckpoints& range) {
 void get(Input& in, GetHashes& range) {
   range.from = in.number<std::uint64_t>();
   range.count = in.number<std::uint32_t>();
+}
+
+void get(Input&, GetKeys&) {}
+void get(Input& in, AddKey& add) {
+  add.id = in.raw<entry::EventId>();
+  add.type = static_cast<note::KeyType>(in.number<std::uint8_t>());
+  if (add.type != note::KeyType::ed25519 && add.type != note::KeyType::ml_dsa_44) in.fail();
+  add.reason = in.text();
+}
+void get(Input& in, RetireKey& retire) {
+  retire.id = in.raw<entry::EventId>();
+  retire.key_id = in.number<std::uint32_t>();
+  retire.reason = in.text();
+}
+void get(Input& in, RevokeKey& revoke) {
+  revoke.id = in.raw<entry::EventId>();
+  revoke.key_id = in.number<std::uint32_t>();
+  revoke.last_trusted_size = in.number<std::uint64_t>();
+  revoke.reason = in.text();
 }
 
 void put(Output& out, const Refusal& refusal) { out.text(refusal.reason); }
@@ -256,11 +294,31 @@ void put(Output& out, const HashesReply& reply) {
   for (const merkle::Hash& hash : reply.hashes) out.raw(hash);
 }
 
+void put(Output& out, const KeysReply& reply) {
+  out.count(reply.keys.size());
+  for (const LogKey& one : reply.keys) {
+    out.number(one.seq);
+    out.text(one.vkey);
+    out.flag(one.last_trusted_size.has_value());
+    if (one.last_trusted_size) out.number(*one.last_trusted_size);
+  }
+}
+void put(Output& out, const KeyChanged& changed) {
+  out.number(static_cast<std::uint8_t>(changed.outcome));
+  out.number(changed.seq);
+  out.text(changed.vkey);
+  out.text(changed.words);
+  out.flag(changed.try_again);
+}
+
 void get(Input& in, Refusal& refusal) { refusal.reason = in.text(); }
-void get(Input& in, Appended& appended) {
+Outcome get_outcome(Input& in) {
   const auto outcome = in.number<std::uint8_t>();
   if (outcome > static_cast<std::uint8_t>(Outcome::unknown)) in.fail();
-  appended.outcome = static_cast<Outcome>(outcome);
+  return static_cast<Outcome>(outcome);
+}
+void get(Input& in, Appended& appended) {
+  appended.outcome = get_outcome(in);
   for (std::size_t left = in.count(kMaxBatch); left > 0 && in.ok(); --left) {
     appended.seqs.push_back(in.number<std::uint64_t>());
     appended.times.push_back(static_cast<entry::Micros>(in.number<std::uint64_t>()));
@@ -311,6 +369,21 @@ void get(Input& in, HashesReply& reply) {
   for (std::size_t left = in.count(kMaxHashes); left > 0 && in.ok(); --left) {
     reply.hashes.push_back(in.raw<merkle::Hash>());
   }
+}
+void get(Input& in, KeysReply& reply) {
+  for (std::size_t left = in.count(kMaxKeys); left > 0 && in.ok(); --left) {
+    LogKey& one = reply.keys.emplace_back();
+    one.seq = in.number<std::uint64_t>();
+    one.vkey = in.text();
+    if (in.flag()) one.last_trusted_size = in.number<std::uint64_t>();
+  }
+}
+void get(Input& in, KeyChanged& changed) {
+  changed.outcome = get_outcome(in);
+  changed.seq = in.number<std::uint64_t>();
+  changed.vkey = in.text();
+  changed.words = in.text();
+  changed.try_again = in.flag();
 }
 
 // kind, id, then the alternative's own fields.

@@ -49,10 +49,28 @@ struct GetHashes {
   std::uint64_t from = 0;
   std::uint32_t count = 0;
 };
+struct GetKeys {};
+struct AddKey {
+  entry::EventId id{};
+  note::KeyType type = note::KeyType::ed25519;
+  std::string reason;
+};
+struct RetireKey {
+  entry::EventId id{};
+  std::uint32_t key_id = 0;
+  std::string reason;
+};
+struct RevokeKey {
+  entry::EventId id{};
+  std::uint32_t key_id = 0;
+  std::uint64_t last_trusted_size = 0;
+  std::string reason;
+};
 
 // In the order of their verbs on the wire, from 0 on.
-using Question = std::variant<Hello, Append, GetHead, GetEntries, Find, GetInclusion, GetConsistency,
-                              GetCheckpoint, GetCheckpoints, GetHashes>;
+using Question =
+    std::variant<Hello, Append, GetHead, GetEntries, Find, GetInclusion, GetConsistency, GetCheckpoint,
+                 GetCheckpoints, GetHashes, GetKeys, AddKey, RetireKey, RevokeKey>;
 
 struct Request {
   std::uint64_t id = 0;  // the client's; its reply carries the same
@@ -81,8 +99,12 @@ struct HashesReply {
   std::vector<merkle::Hash> hashes;
 };
 
+struct KeysReply {
+  std::vector<LogKey> keys;
+};
+
 using Answer = std::variant<Refusal, Appended, Head, EntriesReply, FoundReply, ProofReply, CheckpointReply,
-                            CheckpointsReply, HashesReply>;
+                            CheckpointsReply, HashesReply, KeysReply, KeyChanged>;
 
 struct Reply {
   std::uint64_t id = 0;

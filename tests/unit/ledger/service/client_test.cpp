@@ -131,6 +131,54 @@ TEST_F(ClientTest, what_is_wrong_with_an_event_is_said) {
   EXPECT_FALSE(wrong_role.try_again);
 }
 
+TEST_F(ClientTest, the_administrator_rotates_keys_and_nobody_else_does) {
+  start();
+  Client administrator(options_.socket, Role::administrator);
+  const std::string first = administrator.keys().at(0).vkey;
+  const std::uint32_t id = note::VerifierKey::parse(first)->id();
+  for (const Role role : {Role::hub, Role::reader}) {
+    Client other(options_.socket, role);
+    EXPECT_EQ(other.keys().size(), 2U);
+    for (const KeyChanged& no :
+         {other.add_key(entry::new_id(), note::KeyType::ed25519, ""),
+          other.retire_key(entry::new_id(), id, ""), other.revoke_key(entry::new_id(), id, 1, "")}) {
+      EXPECT_EQ(no.outcome, Outcome::refused);
+      EXPECT_NE(no.words.find("may not ask"), std::string::npos) << no.words;
+    }
+  }
+  const auto event = entry::new_id();
+  const KeyChanged added = administrator.add_key(event, note::KeyType::ed25519, "yearly");
+  ASSERT_EQ(added.outcome, Outcome::durable) << added.words;
+  EXPECT_EQ(administrator.add_key(event, note::KeyType::ed25519, "yearly").seq, added.seq);
+  const KeyChanged retired = administrator.retire_key(entry::new_id(), id, "yearly");
+  EXPECT_EQ(retired.outcome, Outcome::durable) << retired.words;
+  const KeyChanged revoked = administrator.revoke_key(entry::new_id(), id, added.seq, "stolen");
+  EXPECT_EQ(revoked.outcome, Outcome::durable) << revoked.words;
+  const auto keys = administrator.keys();
+  ASSERT_EQ(keys.size(), 3U);
+  EXPECT_EQ(keys[0].last_trusted_size, added.seq);
+  EXPECT_EQ(keys[2].seq, added.seq);
+  EXPECT_EQ(keys[2].vkey, added.vkey);
+  EXPECT_EQ(keys[2].last_trusted_size, std::nullopt);
+}
+
+TEST_F(ClientTest, nobody_appends_what_only_the_service_may) {
+  start();
+  for (const char* name : {"log.key.add", "log.key.retire", "log.key.revoke"}) {
+    entry::Event event;
+    event.id = entry::new_id();
+    event.name = name;
+    event.plain = {{"vkey", "x"}, {"last-trusted-size", "1"}};
+    event.committed = {{"reason", ""}};
+    for (const Role role : {Role::hub, Role::administrator}) {
+      Client client(options_.socket, role);
+      const Appended no = client.append({event}, seconds(5));
+      EXPECT_EQ(no.outcome, Outcome::refused);
+      EXPECT_NE(no.reason.find("may not append"), std::string::npos) << no.reason;
+    }
+  }
+}
+
 TEST_F(ClientTest, without_a_service_nothing_was_sent_and_reading_throws) {
   Client client(options_.socket, Role::hub);
   const Appended appended = client.append({accepted("x")}, seconds(5));

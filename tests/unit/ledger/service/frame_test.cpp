@@ -16,7 +16,8 @@ std::vector<std::string> requests() {
   for (const Question& question : std::initializer_list<Question>{
            Hello{Role::administrator}, Append{{accepted("x"), admin_action()}}, GetHead{},
            GetEntries{7, 8, true}, Find{id}, GetInclusion{1, 2}, GetConsistency{3, 4}, GetCheckpoint{},
-           GetCheckpoints{5, 6, 7}, GetHashes{8, 9}}) {
+           GetCheckpoints{5, 6, 7}, GetHashes{8, 9}, GetKeys{}, AddKey{id, note::KeyType::ml_dsa_44, "why"},
+           RetireKey{id, 8, "why"}, RevokeKey{id, 9, 10, ""}}) {
     all.push_back(encode(Request{0x0102030405060708, question}));
   }
   return all;
@@ -31,7 +32,9 @@ std::vector<std::string> replies() {
            EntriesReply{{{"text", {{"name", {{}, "value"}}}}, {"other", {}}}}, FoundReply{{}}, FoundReply{5},
            ProofReply{{merkle::Hash{}, merkle::Hash{}}}, CheckpointReply{{}}, CheckpointReply{"note"},
            CheckpointsReply{}, CheckpointsReply{{{1, 2, "one"}, {1, 3, "two"}}}, HashesReply{},
-           HashesReply{{merkle::Hash{}, merkle::Hash{1}}}}) {
+           HashesReply{{merkle::Hash{}, merkle::Hash{1}}}, KeysReply{},
+           KeysReply{{{0, "vkey", {}}, {7, "vkey", 9}}},
+           KeyChanged{Outcome::durable, 7, "vkey", "words", false}}) {
     all.push_back(encode(Reply{42, answer}));
   }
   return all;
