@@ -20,7 +20,7 @@
 #include "daemon/net/signals.h"
 #include "daemon/start/past.h"
 #include "daemon/tree/tree.h"
-#include "policies/route/civil_date.h"
+#include "policies/calendar/civil_date.h"
 
 namespace chancery::start {
 
@@ -160,10 +160,11 @@ int serve(const std::filesystem::path& directory) {
   transfer::Exchange exchange({settings.objects, settings.policies, settings.temporary_suffixes,
                                std::max(kLeastWorkers, 2 * std::thread::hardware_concurrency())},
                               ledger_of(*client), past_of(*client, head), now, log);
-  tree::Hub hub{exchange,
-                {settings.name, settings.origin, key.fingerprint(),
-                 [&](entry::Micros time) { return route::civil_time(settings.timezone, time / 1'000'000); }},
-                {}};
+  tree::Hub hub{
+      exchange,
+      {settings.name, settings.origin, key.fingerprint(),
+       [&](entry::Micros time) { return calendar::civil_time(settings.timezone, time / 1'000'000); }},
+      {}};
   const Ending ending{exchange, client};
   exchange.activate(config->policy);
   {

@@ -7,7 +7,8 @@
 #include <utility>
 
 #include <arpa/inet.h>
-#include <unicode/timezone.h>
+
+#include "policies/calendar/civil_date.h"
 
 namespace chancery::hub {
 namespace {
@@ -61,15 +62,6 @@ bool is_suffix(std::string_view text) {
          });
 }
 
-// A name that the tz database has; ICU also takes made-up ones such as GMT+3, which have no history.
-bool is_timezone(const std::string& name) {
-  icu::UnicodeString canonical;
-  UBool known = false;
-  UErrorCode status = U_ZERO_ERROR;
-  icu::TimeZone::getCanonicalID(icu::UnicodeString::fromUTF8(name), canonical, known, status);
-  return U_SUCCESS(status) != 0 && known != 0;
-}
-
 void read_top(toml::Table& root, Hub& hub) {
   hub.origin = root.required_string("origin");
   if (!hub.origin.empty() && !is_origin(hub.origin)) {
@@ -80,7 +72,7 @@ void read_top(toml::Table& root, Hub& hub) {
   hub.name = root.required_string("name");
   if (const auto timezone = root.optional_string("timezone")) {
     hub.timezone = *timezone;
-    if (!is_timezone(hub.timezone)) {
+    if (!calendar::is_timezone(hub.timezone)) {
       root.mistake("timezone", "\"" + hub.timezone +
                                    "\" is not in the tz database: expected a name such as Europe/London");
     }

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "policies/route/civil_date.h"
+#include "policies/calendar/civil_date.h"
 #include "policies/route/pattern.h"
 
 namespace chancery::route {
@@ -75,7 +75,7 @@ std::optional<std::string> outside(const Policy& policy, const Route& route, std
   if (!agreement.effective_from && !agreement.effective_to) {
     return std::nullopt;
   }
-  const std::string today = civil_date(policy.timezone, now);
+  const std::string today = calendar::civil_date(policy.timezone, now);
   const std::string which = "The agreement " + agreement.reference + ", under which this route stands,";
   if (agreement.effective_from && today < *agreement.effective_from) {
     return which + " begins on " + *agreement.effective_from + ". Send the file from that day on.";

@@ -6,7 +6,7 @@
 #include <botan/hash.h>
 #include <botan/hex.h>
 
-#include "policies/route/civil_date.h"
+#include "policies/calendar/civil_date.h"
 #include "policies/route/folder.h"
 #include "policies/route/read_route.h"
 
@@ -201,7 +201,7 @@ std::optional<Policy> load_policy(const std::filesystem::path& directory, std::s
   check_agencies(all);
   check_parties(all);
   check_routes(all);
-  if (!is_timezone(timezone)) {
+  if (!calendar::is_timezone(timezone)) {
     found.push_back({(directory / "chancery.toml").string(), 1, 1,
                      "the timezone " + in_quotes(timezone) + " is not in the tz database"});
   }

@@ -1,4 +1,4 @@
-#include "policies/route/civil_date.h"
+#include "policies/calendar/civil_date.h"
 
 #include <array>
 #include <chrono>
@@ -8,7 +8,7 @@
 
 #include <unicode/timezone.h>
 
-namespace chancery::route {
+namespace chancery::calendar {
 
 bool is_timezone(const std::string& name) {
   icu::UnicodeString canonical;
@@ -63,4 +63,4 @@ std::string civil_time(const std::string& timezone, std::int64_t seconds) {
   return day_text(local) + text.data();
 }
 
-}  // namespace chancery::route
+}  // namespace chancery::calendar

@@ -1,0 +1,37 @@
+#include "policies/calendar/civil_date.h"
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace chancery::calendar {
+namespace {
+
+TEST(CivilDate, CrossesTheClocksChanges) {
+  const std::vector<std::pair<std::int64_t, std::string>> london{
+      {1'774'742'399, "2026-03-28"},
+      {1'774'742'400, "2026-03-29"},
+      {1'774'825'199, "2026-03-29"},
+      {1'774'825'200, "2026-03-30"},  // the first midnight of summer time: a day of 23 hours
+      {1'792'882'799, "2026-10-24"},
+      {1'792'882'800, "2026-10-25"},
+      {1'792'972'799, "2026-10-25"},
+      {1'792'972'800, "2026-10-26"},  // a day of 25 hours
+      {0, "1970-01-01"},
+      {-1, "1970-01-01"},  // London was an hour ahead all year
+  };
+  for (const auto& [seconds, day] : london) {
+    EXPECT_EQ(civil_date("Europe/London", seconds), day) << seconds;
+  }
+  EXPECT_EQ(civil_date("UTC", 951'782'400), "2000-02-29");
+  EXPECT_EQ(civil_date("Pacific/Apia", 1'325'239'200), "2011-12-31") << "Samoa left out the 30th";
+  EXPECT_THROW(civil_date("Europe/Londn", 0), std::invalid_argument);
+  EXPECT_FALSE(is_timezone(""));
+  EXPECT_FALSE(is_timezone("GMT+3"));
+}
+
+}  // namespace
+}  // namespace chancery::calendar
