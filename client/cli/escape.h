@@ -5,8 +5,7 @@
 
 namespace chancery::cli {
 
-// A text by others, safe to print: what is no UTF-8 becomes \xNN, and control characters and those that
-// change how the text around them is shown become \u{HEX}.
+// A text by others, safe to print: what is no UTF-8 becomes \xNN, and what is unseen (policies/text) \u{HEX}.
 std::string escaped(std::string_view text);
 
 // The same bytes as valid UTF-8, for JSON, which escapes control characters itself.

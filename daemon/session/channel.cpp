@@ -8,6 +8,7 @@
 #include <libssh/server.h>
 
 #include "daemon/session/mailbox.h"
+#include "policies/text/unseen.h"
 
 namespace chancery::session {
 namespace {
@@ -177,9 +178,7 @@ void Channel::complain(const sftp::Reply& reply) {
   if (status == nullptr || status->message.empty()) return;
   if (status->status != sftp::Status::permission_denied && status->status != sftp::Status::failure) return;
   if (complaints_.size() + status->message.size() > kLongestComplaints) return;
-  for (const char character : status->message)
-    if (static_cast<unsigned char>(character) >= ' ' && character != '\x7f') complaints_ += character;
-  complaints_ += "\r\n";
+  complaints_ += text::printable(status->message) + "\r\n";
 }
 
 void Channel::fail(std::string reason) {

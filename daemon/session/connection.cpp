@@ -22,6 +22,7 @@
 #include "daemon/session/handles.h"
 #include "daemon/session/host_key_handle.h"
 #include "daemon/session/login.h"
+#include "policies/text/unseen.h"
 
 namespace chancery::session {
 namespace {
@@ -38,12 +39,6 @@ constexpr std::uint64_t kTurnBytes = 512UL * 1024;
 constexpr int kTurnPolls = 256;
 // How long a client may take to hang up after the channel was closed.
 constexpr seconds kLinger{5};
-
-std::string printable(std::string text) {
-  for (char& character : text)
-    if (static_cast<unsigned char>(character) < ' ' || character == '\x7f') character = '?';
-  return text;
-}
 
 // One SSH session, from the key exchange to its end. Everything happens on its context's one thread, most of
 // it in turn(): libssh is polled as long as there is something, then the channel gets its turn, then we wait
@@ -310,7 +305,7 @@ void Connection::say_login() {
   said_login_ = true;
   active_ = Clock::now();
   arm_timer();
-  hooks_.log(printable(login_.peer()->user) + " logged in from " + address_ + " with " +
+  hooks_.log(text::printable(login_.peer()->user) + " logged in from " + address_ + " with " +
              login_.peer()->key_fingerprint);
 }
 
@@ -371,11 +366,10 @@ void Connection::stop(std::string reason) noexcept {
   session_.reset();
   try {
     if (login_.peer())
-      hooks_.log("the session of " + printable(login_.peer()->user) + " from " + address_ +
-                 " ended: " + printable(std::move(reason)));
+      hooks_.log("the session of " + text::printable(login_.peer()->user) + " from " + address_ +
+                 " ended: " + text::printable(reason));
     else
-      hooks_.log("the connection from " + address_ +
-                 " ended before a login: " + printable(std::move(reason)));
+      hooks_.log("the connection from " + address_ + " ended before a login: " + text::printable(reason));
     if (admission_.ended) admission_.ended();
   } catch (const std::exception&) {  // a log that fails must not keep a session alive
   }

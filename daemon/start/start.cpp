@@ -21,6 +21,7 @@
 #include "daemon/start/past.h"
 #include "daemon/tree/tree.h"
 #include "policies/calendar/civil_date.h"
+#include "policies/text/unseen.h"
 
 namespace chancery::start {
 
@@ -36,7 +37,7 @@ void log(const std::string& sentence) {
   static std::mutex mutex;
   static const bool journal = std::getenv("JOURNAL_STREAM") != nullptr;
   const std::lock_guard lock(mutex);
-  std::cerr << (journal ? "<6>" : "chanceryd: ") << tree::printable(sentence) << std::endl;
+  std::cerr << (journal ? "<6>" : "chanceryd: ") << text::printable(sentence) << std::endl;
 }
 
 entry::Micros now() {
@@ -46,7 +47,7 @@ entry::Micros now() {
 }
 
 void print(const toml::Mistakes& mistakes) {
-  for (const toml::Mistake& mistake : mistakes) std::cerr << tree::printable(mistake.text()) << "\n";
+  for (const toml::Mistake& mistake : mistakes) std::cerr << text::printable(mistake.text()) << "\n";
 }
 
 // wait_for_stop() takes these; every thread made from here on inherits the mask.

@@ -2,12 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
 #include <sstream>
-#include <utility>
 
-#include "policies/route/code_point.h"
 #include "policies/route/decide.h"
+#include "policies/text/unseen.h"
 
 namespace chancery::tree {
 
@@ -103,35 +101,7 @@ void list_routes(std::ostringstream& out, const std::vector<const route::Route*>
   if (routes.empty()) out << "  none\n";
 }
 
-// What a terminal obeys instead of showing it: bytes that are not UTF-8, controls (also those above 7F),
-// zero-width characters and those that change the direction of writing, line separators.
-constexpr std::array<std::pair<std::int32_t, std::int32_t>, 8> kUnseen = {{{INT32_MIN, 0x1F},
-                                                                           {0x7F, 0x9F},
-                                                                           {0xAD, 0xAD},
-                                                                           {0x061C, 0x061C},
-                                                                           {0x200B, 0x200F},
-                                                                           {0x2028, 0x202E},
-                                                                           {0x2060, 0x206F},
-                                                                           {0xFEFF, 0xFEFF}}};
-
-bool is_unseen(std::int32_t code) {
-  return std::any_of(kUnseen.begin(), kUnseen.end(),
-                     [&](const auto& range) { return code >= range.first && code <= range.second; });
-}
-
 }  // namespace
-
-std::string printable(std::string_view text) {
-  std::string result;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t from = at;
-    if (is_unseen(route::next_code_point(text, at)))
-      result += '?';
-    else
-      result += text.substr(from, at - from);
-  }
-  return result;
-}
 
 std::string readme_text(const HubFacts& hub, const route::Policy& policy, const agreement::Agency& agency,
                         const agreement::Account& account) {
@@ -175,15 +145,16 @@ std::string outcome_name(const transfer::Transfer& transfer) {
 
 std::string outcome_text(const HubFacts& hub, const transfer::Transfer& transfer, std::string_view agency) {
   std::ostringstream out;
-  out << printable(transfer.name) << "\n\nTransfer " << transfer.id << ", route "
+  out << text::printable(transfer.name) << "\n\nTransfer " << transfer.id << ", route "
       << (transfer.route.empty() ? "unknown" : transfer.route) << ", at " << hub.name << "\n\n";
   for (const transfer::Step& step : transfer.steps) {
     out << hub.show_time(step.time) << "  " << words_for(step.event) << " " << step.agency;
-    if (step.agency == agency && !step.account.empty()) out << " (account " << printable(step.account) << ")";
+    if (step.agency == agency && !step.account.empty())
+      out << " (account " << text::printable(step.account) << ")";
     out << ", ledger entry " << step.seq << "\n";
   }
   if (transfer.outcome != transfer::Outcome::accepted) {
-    out << "\nReason (" << transfer.code << "): " << printable(transfer.reason) << "\n";
+    out << "\nReason (" << transfer.code << "): " << text::printable(transfer.reason) << "\n";
     if (transfer.count > 1) out << "This stands for " << transfer.count << " attempts of the same kind.\n";
   } else {
     out << "\nSize " << transfer.size << " bytes, SHA-256 " << transfer.sha256 << "\n";

@@ -29,7 +29,4 @@ std::string outcome_text(const HubFacts& hub, const transfer::Transfer& transfer
 // The file's name in /receipts/YYYY-MM.
 std::string outcome_name(const transfer::Transfer& transfer);
 
-// A text in which every byte that is not printable UTF-8 text has become "?": safe for a terminal and a log.
-std::string printable(std::string_view text);
-
 }  // namespace chancery::tree

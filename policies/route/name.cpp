@@ -7,8 +7,9 @@
 #include <unicode/normalizer2.h>
 #include <unicode/uchar.h>
 
-#include "policies/route/code_point.h"
 #include "policies/route/decide.h"
+#include "policies/text/code_point.h"
+#include "policies/text/unseen.h"
 
 namespace chancery::route {
 namespace {
@@ -19,12 +20,6 @@ constexpr std::size_t kMaxNameBytes = 200;
 // into its code pages does).
 constexpr std::array<UChar32, 8> kLikeSlashes{0x2044, 0x2215, 0x2216, 0x2571, 0x2572, 0x29F5, 0x29F8, 0x29F9};
 
-constexpr UChar32 kBrailleBlank = 0x2800;  // a symbol to Unicode, nothing to the eye
-
-// General categories whose characters have no place in a name.
-constexpr std::uint32_t kRefused =
-    U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CS_MASK | U_GC_CO_MASK | U_GC_CN_MASK | U_GC_ZL_MASK | U_GC_ZP_MASK;
-
 std::optional<std::string> character_mistake(UChar32 code) {
   if (code < 0) {
     return "The name is not UTF-8: set the client's character set to UTF-8, or rename the file.";
@@ -32,8 +27,7 @@ std::optional<std::string> character_mistake(UChar32 code) {
   if (code == '/' || code == '\\' || std::ranges::find(kLikeSlashes, code) != kLikeSlashes.end()) {
     return R"(The name holds "/" or "\" or a character that looks like one: rename the file.)";
   }
-  if ((U_GET_GC_MASK(code) & kRefused) != 0 || code == kBrailleBlank ||
-      u_hasBinaryProperty(code, UCHAR_DEFAULT_IGNORABLE_CODE_POINT) != 0) {
+  if (text::is_unseen(code)) {
     return "The name holds a control character or one that cannot be seen: rename the file.";
   }
   return std::nullopt;
@@ -76,7 +70,7 @@ std::optional<std::string> name_mistake(std::string_view name) {
   UChar32 code = 0;
   for (std::size_t at = 0; at < name.size();) {
     const bool at_start = at == 0;
-    code = next_code_point(name, at);
+    code = text::next_code_point(name, at);
     if (auto mistake = character_mistake(code)) {
       return mistake;
     }

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "policies/route/code_point.h"
+#include "policies/text/code_point.h"
 
 namespace chancery::route {
 namespace {
@@ -20,10 +20,10 @@ SetAnswer ask_set(std::string_view pattern, std::size_t at, std::int32_t code) {
   at += negated ? std::size_t{1} : 0;
   bool found = false;
   while (pattern[at] != ']') {
-    const std::int32_t first = next_code_point(pattern, at);
+    const std::int32_t first = text::next_code_point(pattern, at);
     std::int32_t last = first;
     if (pattern[at] == '-' && pattern[at + 1] != ']') {
-      last = next_code_point(pattern, ++at);
+      last = text::next_code_point(pattern, ++at);
     }
     found = found || (code >= first && code <= last);
   }
@@ -41,7 +41,7 @@ std::optional<std::string> set_mistake(std::string_view pattern, std::size_t& at
     return "an empty set: expected characters between \"[\" and \"]\"";
   }
   while (at < end) {
-    const std::int32_t first = next_code_point(pattern, at);
+    const std::int32_t first = text::next_code_point(pattern, at);
     if (first < 0) {
       return "bytes that are not UTF-8: expected UTF-8";
     }
@@ -50,7 +50,7 @@ std::optional<std::string> set_mistake(std::string_view pattern, std::size_t& at
              "such as a-z";
     }
     if (at + 1 < end && pattern[at] == '-') {
-      const std::int32_t last = next_code_point(pattern, ++at);
+      const std::int32_t last = text::next_code_point(pattern, ++at);
       if (last < first) {  // also bytes that are not UTF-8
         return "a range that runs backwards: expected the lower character first";
       }
@@ -68,7 +68,7 @@ std::optional<std::string> pattern_mistake(std::string_view pattern) {
   }
   std::size_t at = 0;
   while (at < pattern.size()) {
-    const std::int32_t code = next_code_point(pattern, at);
+    const std::int32_t code = text::next_code_point(pattern, at);
     if (code < 0) {
       return "bytes that are not UTF-8: expected UTF-8";
     }
@@ -100,11 +100,11 @@ bool matches(std::string_view pattern, std::string_view name) {
       continue;
     }
     std::size_t after_name = n;
-    const std::int32_t code = next_code_point(name, after_name);
+    const std::int32_t code = text::next_code_point(name, after_name);
     std::size_t after_pattern = p;
     bool same = false;
     if (p < pattern.size()) {
-      const std::int32_t wanted = next_code_point(pattern, after_pattern);
+      const std::int32_t wanted = text::next_code_point(pattern, after_pattern);
       same = wanted == '?' || wanted == code;
       if (wanted == '[') {
         const SetAnswer answer = ask_set(pattern, p + 1, code);
@@ -116,7 +116,7 @@ bool matches(std::string_view pattern, std::string_view name) {
       p = after_pattern;
       n = after_name;
     } else if (star != std::string_view::npos) {
-      next_code_point(name, taken);
+      text::next_code_point(name, taken);
       n = taken;
       p = star;
     } else {

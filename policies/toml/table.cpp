@@ -6,6 +6,8 @@
 #include <numeric>
 #include <utility>
 
+#include "policies/text/code_point.h"
+#include "policies/text/unseen.h"
 #include "policies/toml/table_state.h"
 
 namespace chancery::toml {
@@ -40,39 +42,11 @@ std::string_view kind_of(const ::toml::node& node) {
   return "nothing";
 }
 
-// One code point of well-formed UTF-8 (the parser has checked it), which is taken from `text`.
-char32_t take(std::string_view& text) {
-  const auto first = static_cast<unsigned char>(text.front());
-  const std::size_t length = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-  char32_t code = length == 1 ? first : first & (0x7FU >> length);
-  for (std::size_t i = 1; i < std::min(length, text.size()); ++i) {
-    code = (code << 6U) | (static_cast<unsigned char>(text[i]) & 0x3FU);
-  }
-  text.remove_prefix(std::min(length, text.size()));
-  return code;
-}
-
-bool is_unseen(char32_t code) {
-  return code < 0x20 || (code >= 0x7F && code < 0xA0) || code == 0x200E || code == 0x200F || code == 0x061C ||
-         (code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
-}
-
-// As one line that can be printed: keys, and what the parser quotes, are the file's own text.
-std::string printable(std::string_view text) {
-  std::string clean;
-  while (!text.empty()) {
-    const std::string_view before = text;
-    const char32_t code = take(text);
-    clean += is_unseen(code) ? "?" : before.substr(0, before.size() - text.size());
-  }
-  return clean;
-}
-
-// A control or bidirectional character, or a line end where none is allowed.
-std::optional<char32_t> unwanted_character(std::string_view text, bool line_ends) {
-  while (!text.empty()) {
-    const char32_t code = take(text);
-    if (is_unseen(code) && !(line_ends && (code == '\n' || code == '\t'))) {
+// A character that cannot be seen, or a line end where none is allowed.
+std::optional<std::int32_t> unwanted_character(std::string_view text, bool line_ends) {
+  for (std::size_t at = 0; at < text.size();) {
+    const std::int32_t code = text::next_code_point(text, at);
+    if (text::is_unseen(code) && !(line_ends && (code == '\n' || code == '\t'))) {
       return code;
     }
   }
@@ -164,8 +138,8 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
 
 void report(Mistakes& mistakes, const std::string& file, ::toml::source_position at,
             const std::string& message) {
-  mistakes.push_back(
-      {file, std::max<std::uint32_t>(at.line, 1), std::max<std::uint32_t>(at.column, 1), printable(message)});
+  mistakes.push_back({file, std::max<std::uint32_t>(at.line, 1), std::max<std::uint32_t>(at.column, 1),
+                      text::printable(message)});
 }
 
 const ::toml::node* Table::State::find(std::string_view key) {

@@ -1,8 +1,8 @@
-#include "policies/route/code_point.h"
+#include "policies/text/code_point.h"
 
 #include <unicode/utf8.h>
 
-namespace chancery::route {
+namespace chancery::text {
 
 std::int32_t next_code_point(std::string_view text, std::size_t& at) {
   UChar32 code = 0;
@@ -14,4 +14,4 @@ std::int32_t next_code_point(std::string_view text, std::size_t& at) {
   return code;
 }
 
-}  // namespace chancery::route
+}  // namespace chancery::text
