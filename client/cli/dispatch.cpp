@@ -1,12 +1,11 @@
 #include <algorithm>
 #include <iostream>
-#include <numeric>
-#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "client/cli/commands.h"
+#include "policies/text/nearest.h"
 
 namespace chancery::cli {
 namespace {
@@ -31,19 +30,14 @@ Match find(Arguments words) {
   return {};
 }
 
-// Levenshtein's distance: how many letters are added, dropped or changed.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = row[0]++;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t changed = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({changed, row[j] + 1, row[j + 1] + 1});
-    }
+// The command that may have been meant. Two words say more than one, so they come first.
+std::string_view meant_by(std::string_view first, std::string_view both) {
+  std::vector<std::string_view> one_word, two_words;
+  for (const Command& command : commands()) {
+    (command.name.find(' ') == std::string_view::npos ? one_word : two_words).push_back(command.name);
   }
-  return row[b.size()];
+  const std::string_view two = text::nearest(both, two_words);
+  return two.empty() ? text::nearest(first, one_word) : two;
 }
 
 std::string group_of(std::string_view word) {
@@ -60,25 +54,13 @@ std::string group_of(std::string_view word) {
 [[noreturn]] void unknown(Arguments words) {
   const std::string first = words[0];
   const std::string both = words.size() > 1 ? first + " " + words[1] : first;
-  std::string_view nearest;
-  std::size_t least = 8;  // further away is no help
-  for (const Command& command : commands()) {
-    const bool two = command.name.find(' ') != std::string_view::npos;
-    const std::string_view given = two ? both : first;
-    const std::size_t changes = distance(given, command.name);
-    const std::size_t here =
-        2 * changes + (given.starts_with(command.name[0]) ? 0 : 1);  // the first letter is rarely wrong
-    if (here < least && changes < command.name.size() / 2 + 1) {
-      least = here;
-      nearest = command.name;
-    }
-  }
-  if (const std::string group = group_of(first); !group.empty() && (words.size() == 1 || nearest.empty())) {
+  const std::string_view meant = meant_by(first, both);
+  if (const std::string group = group_of(first); !group.empty() && (words.size() == 1 || meant.empty())) {
     throw std::invalid_argument("`" + first + "` needs a second word: " + group + ".");
   }
   throw std::invalid_argument("there is no command `" + first + "`. " +
-                              (nearest.empty() ? "`chancery --help` lists them all."
-                                               : "Did you mean `chancery " + std::string(nearest) + "`?"));
+                              (meant.empty() ? "`chancery --help` lists them all."
+                                             : "Did you mean `chancery " + std::string(meant) + "`?"));
 }
 
 void print_commands() {

@@ -3,10 +3,10 @@
 #include <charconv>
 #include <cstdio>
 #include <limits>
-#include <numeric>
 #include <utility>
 
 #include "policies/text/code_point.h"
+#include "policies/text/nearest.h"
 #include "policies/text/unseen.h"
 #include "policies/toml/table_state.h"
 
@@ -53,21 +53,6 @@ std::optional<std::int32_t> unwanted_character(std::string_view text, bool line_
   return std::nullopt;
 }
 
-// Levenshtein's distance: how many letters are added, dropped or changed.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = row[0]++;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t changed = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({changed, row[j] + 1, row[j + 1] + 1});
-    }
-  }
-  return row[b.size()];
-}
-
 std::string element(std::string_view key, std::size_t index) {
   return "element " + std::to_string(index + 1) + " of " + in_quotes(key);
 }
@@ -83,21 +68,10 @@ std::string join(const std::vector<std::string>& words, std::string_view last) {
 
 // "; did you mean ...", or which keys there are.
 std::string hint(std::string_view key, const std::vector<std::string>& known) {
-  const std::string* nearest = nullptr;
-  std::size_t least = std::min<std::size_t>(4, key.size() / 2 + 1);  // further away is no help
-  for (const std::string& candidate : known) {
-    const std::size_t length_apart =
-        std::max(candidate.size(), key.size()) - std::min(candidate.size(), key.size());
-    if (length_apart >= least) {
-      continue;
-    }
-    if (const std::size_t here = distance(key, candidate); here < least) {
-      least = here;
-      nearest = &candidate;
-    }
-  }
-  return nearest != nullptr ? "; did you mean " + in_quotes(*nearest) + "?"
-                            : ": expected one of " + join(known, " or ");
+  const std::vector<std::string_view> candidates(known.begin(), known.end());
+  const std::string_view meant = text::nearest(key, candidates);
+  return meant.empty() ? ": expected one of " + join(known, " or ")
+                       : "; did you mean " + in_quotes(meant) + "?";
 }
 
 struct Unit {

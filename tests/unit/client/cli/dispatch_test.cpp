@@ -60,6 +60,8 @@ TEST(Dispatch, NoCommandIsAMistakeAndAnUnknownOneSuggestsTheNearest) {
   EXPECT_NE(complaint({"hlep"}).find("Did you mean `chancery help`?"), std::string::npos);
   EXPECT_NE(complaint({"help", ""}).find("`chancery --help` lists them all"), std::string::npos);
   EXPECT_NE(complaint({"xylophone"}).find("`chancery --help` lists them all"), std::string::npos);
+  EXPECT_NE(complaint({"ledgr", "shwo"}).find("Did you mean `chancery ledger show`?"), std::string::npos);
+  EXPECT_NE(complaint({"sael", "a.csv"}).find("Did you mean `chancery seal`?"), std::string::npos);
   EXPECT_NE(complaint({"help", "hepl"}).find("Did you mean `chancery help`?"), std::string::npos);
 }
 
