@@ -7,15 +7,13 @@ import re
 import time
 import unittest
 
-from hub import Hub, wait_until
+from hub import HubCase, wait_until
 
 
-class Exchange(unittest.TestCase):
+class Exchange(HubCase):
     @classmethod
     def setUpClass(cls):
-        cls.hub = Hub()
-        cls.addClassCleanup(cls.hub.__exit__, None, None, None)
-        cls.hub.start()
+        super().setUpClass()
         cls.files = cls.hub.root / "files"
         cls.files.mkdir()
 

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 import tomllib
+import unittest
 
 BIN = pathlib.Path(os.environ["CHANCERY_BIN"])
 START_SECONDS = 60
@@ -209,3 +210,13 @@ class Hub:
     def open_sealed(self, agency, sealed):
         """The plain text of a sealed file (a path), by `chancery open`."""
         return self.chancery("open", "-i", self.identity(agency), sealed, text=False).stdout
+
+
+class HubCase(unittest.TestCase):
+    """Tests that share one running hub, `self.hub`."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.hub = Hub()
+        cls.addClassCleanup(cls.hub.__exit__, None, None, None)
+        cls.hub.start()

@@ -6,15 +6,13 @@ import shutil
 import subprocess
 import unittest
 
-from hub import Hub
+from hub import HubCase
 
 
-class Clients(unittest.TestCase):
+class Clients(HubCase):
     @classmethod
     def setUpClass(cls):
-        cls.hub = Hub()
-        cls.addClassCleanup(cls.hub.__exit__, None, None, None)
-        cls.hub.start()
+        super().setUpClass()
         cls.home = cls.hub.root / "home"
         cls.home.mkdir()
         cls.content = os.urandom(3_000_001)
