@@ -17,6 +17,7 @@ constexpr std::array kCommands{
     Command{"ledger prove", "print a proof that an entry is in a ledger", ledger_prove},
     Command{"receipt verify", "check a receipt offline", receipt_verify},
     Command{"report ledger", "write a page about a ledger to read and print", report_ledger},
+    Command{"ledger export", "copy a ledger into files that anybody can check", ledger_export},
     Command{"help", "show what a command does", help},
 };
 

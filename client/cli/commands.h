@@ -44,6 +44,7 @@ int ledger_verify(Arguments arguments);
 int ledger_show(Arguments arguments);
 int ledger_prove(Arguments arguments);
 int report_ledger(Arguments arguments);
+int ledger_export(Arguments arguments);
 
 int receipt_verify(Arguments arguments);
 

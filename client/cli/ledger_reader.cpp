@@ -7,6 +7,7 @@
 #include "ledger/entry/entry.h"
 #include "ledger/log/epochs.h"
 #include "ledger/service/client.h"
+#include "ledger/service/export_source.h"
 #include "ledger/store/store.h"
 
 namespace chancery::cli {
@@ -32,6 +33,22 @@ class FolderReader : public LedgerReader {
     verify::Source source = verify::source_of(snapshot_);
     source.entries = [this](const verify::Source::VisitEntry& visit) { this->visit(0, visit); };
     return source;
+  }
+
+  exports::Source export_source() override {
+    return {newest_checkpoint().value_or(""),
+            [this](std::uint64_t from, const auto& visit) { snapshot_.visit_entries(from, visit); },
+            [this](std::uint64_t from, std::uint64_t end, const auto& visit) {
+              snapshot_.visit_hashes(from, [&](std::uint64_t index, const merkle::Hash& hash) {
+                return index < end && visit(hash);
+              });
+            },
+            [this](const auto& visit) {
+              snapshot_.visit_checkpoints(0, 0,
+                                          [&](std::uint64_t size, entry::Micros, std::string_view note) {
+                                            return visit(size, note);
+                                          });
+            }};
   }
 
   void visit(std::uint64_t from, const verify::Source::VisitEntry& visit) override {
@@ -101,6 +118,8 @@ class ServiceReader : public LedgerReader {
     source.head = [this] { return note::Checkpoint{head_.origin, head_.size, head_.root}; };
     return source;
   }
+
+  exports::Source export_source() override { return service::export_source(client_); }
 
   void visit(std::uint64_t from, const verify::Source::VisitEntry& visit) override {
     for (std::uint64_t seq = from; seq < head_.size;) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "ledger/exports/exports.h"
 #include "ledger/note/note.h"
 #include "ledger/verify/verify.h"
 
@@ -18,6 +19,7 @@ class LedgerReader {
 
   virtual std::uint64_t size() = 0;
   virtual verify::Source source() = 0;
+  virtual exports::Source export_source() = 0;
   // In order, from a seq on, until answered false.
   virtual void visit(std::uint64_t from, const verify::Source::VisitEntry& visit) = 0;
   virtual std::string entry(std::uint64_t seq) = 0;

@@ -1,0 +1,110 @@
+"""`chancery ledger export` from a running hub and from its folder."""
+
+import hashlib
+import subprocess
+import unittest
+
+import hub as hubs
+
+CONTENT = b"surname,dob\r\nKowalczyk,1987-02-11\r\n"
+
+
+def files(folder):
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def personal_values(hub):
+    """What the exchanges of a test have told the hub about people, as it stands behind commitments."""
+    fingerprint = subprocess.run(["ssh-keygen", "-lf", f"{hub.key(hub.sender)}.pub"], capture_output=True, text=True,
+                                 check=True).stdout.split()[1]
+    return [b"kowalczyk-family", b"Kowalczyk", b"127.0.0.1", fingerprint.encode(), fingerprint.removeprefix("SHA256:").encode(),
+            hashlib.sha256(CONTENT).hexdigest().encode(), hub.user(hub.sender).encode(), hub.user(hub.receiver).encode()]
+
+
+class Export(unittest.TestCase):
+    def setUp(self):
+        self.hub = hubs.Hub()
+        self.addCleanup(self.hub.__exit__, None, None, None)
+        self.rename_account(self.hub.sender, "okafor-ward")
+        self.rename_account(self.hub.receiver, "lindqvist-desk")
+        self.hub.start()
+        self.out = self.hub.root / "export"
+
+    def rename_account(self, agency, name):
+        """So that an account's name is in no agency's id."""
+        path = self.hub.directory / "agencies" / f"{agency}.toml"
+        path.write_text(path.read_text().replace(f'user = "{self.hub.user(agency)}"', f'user = "{name}"'))
+        self.hub.agencies[agency]["accounts"][0]["user"] = name
+
+    def put(self, count, word="kowalczyk-family"):
+        folder = self.hub.root / "outgoing"
+        folder.mkdir(exist_ok=True)
+        names = [f"{word}-{number}.csv" for number in range(count)]
+        for name in names:
+            (folder / name).write_bytes(CONTENT)
+        self.hub.sftp(self.hub.sender, *(f"put {folder / name} {self.hub.send_folder()}/{name}" for name in names))
+
+    def export(self, where, out=None, *flags):
+        return self.hub.chancery("ledger", "export", *flags, self.hub.path(where), out or self.out)
+
+    def wait_for_checkpoint(self):
+        """Until a checkpoint covers every entry."""
+        size = len(self.hub.entries())
+        hubs.wait_until("a checkpoint", lambda: f"the last covers {size} entries\n" in
+                        self.hub.chancery("ledger", "verify", self.hub.path("ledger_socket")).stdout)
+
+    def test_it_grows_over_the_socket_and_is_the_same_from_the_folder(self):
+        self.put(3)
+        self.wait_for_checkpoint()
+        self.export("ledger_socket")
+        first = files(self.out)
+        self.put(130, "more")
+        self.wait_for_checkpoint()
+        self.assertIn("entries of", self.export("ledger_socket").stdout)
+        second = files(self.out)
+        self.assertNotEqual(first["checkpoint"], second["checkpoint"])
+        self.assertTrue((self.out / "tile/entries/000").is_file())
+        self.assertFalse(set(first) & set(second) & {p for p in first if ".p/" in p})
+        self.hub.stop()
+        self.export("ledger")
+        self.export("ledger", self.hub.root / "fresh")
+        self.assertTrue(files(self.out) == files(self.hub.root / "fresh"), "grown and fresh differ")
+        subprocess.run(["sha256sum", "--quiet", "--strict", "-c", "SHA256SUMS"], cwd=self.out, check=True)
+
+    def test_it_tells_nothing_of_a_person(self):
+        self.put(2)
+        self.hub.sftp(self.hub.receiver, f"get -r {self.hub.collect_folder()} {self.hub.root}/collected")
+        self.hub.sftp(self.hub.sender, f"-put /dev/null {self.hub.send_folder()}/kowalczyk-family.exe")
+        self.wait_for_checkpoint()
+        self.export("ledger_socket", None, "--policies", self.hub.path("policies"))
+        exported = files(self.out)
+        policies = {path for path in exported if path.startswith("policies/")}
+        self.assertTrue(policies)
+        for value in personal_values(self.hub):
+            shown = self.hub.chancery("ledger", "show", "--json", self.hub.path("ledger_socket")).stdout
+            self.assertTrue(value == b"Kowalczyk" or value.decode() in shown, f"the hub was never told {value}")
+            for path, content in exported.items():
+                # The policy names accounts; it goes to auditors and says nothing of what anybody did.
+                if path not in policies:
+                    self.assertFalse(value in content, f"{value} in {path}")
+
+    def test_mistakes_are_answered_with_a_hint_and_harm_nothing(self):
+        papers = self.hub.root / "papers"
+        papers.mkdir()
+        (papers / "letter.txt").write_text("dear")
+        for arguments, words in [
+            ((self.hub.path("ledger_socket"), papers), "choose another folder"),
+            ((self.hub.path("ledger_socket"),), "then the folder to write"),
+            ((self.hub.root / "none", self.out), "neither the folder of a ledger nor the socket"),
+            ((self.hub.path("ledger_socket"), self.hub.root / "none" / "out"), "No such file"),
+            (("--policies", self.hub.root / "none", self.hub.path("ledger_socket"), self.out), "no folder of policies"),
+        ]:
+            done = self.hub.chancery("ledger", "export", *arguments, check=False)
+            self.assertEqual(done.returncode, 2, arguments)
+            self.assertIn(words, done.stderr)
+        self.assertEqual(files(papers), {"letter.txt": b"dear"})
+        self.assertIn("Example:", self.hub.chancery("ledger", "export", "--help").stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()
