@@ -255,9 +255,9 @@ TEST_F(ExchangeTest, ARepetitionThatIsTurnedAwayRemovesNothing) {
   stage.ledger.next = service::Outcome::unknown;
   stage.ledger.store_unknown = true;
   ASSERT_TRUE(stage.put("oct.csv", "rows"));
-  stage.ledger.next = service::Outcome::refused;  // busy, closing, or away again: it has not looked
   stage.ledger.try_again = true;
   stage.ledger.writable = true;
+  stage.ledger.next = service::Outcome::refused;  // busy, closing, or away again: it has not looked
   std::this_thread::sleep_for(std::chrono::milliseconds(2500));
   EXPECT_EQ(stage.object_files().size(), 2U);
   stage.ledger.next = service::Outcome::durable;
