@@ -1,5 +1,8 @@
 #include <algorithm>
+#include <chrono>
+#include <fstream>
 #include <iostream>
+#include <iterator>
 
 #include <boost/json.hpp>
 
@@ -126,11 +129,42 @@ json::object to_json(const verify::Report& report, bool pinned) {
           {"more_findings", report.more_findings}};
 }
 
+// --newer-than and --max-age. Throws std::invalid_argument for what cannot be asked for.
+verify::Demands demands_of(const cxxopts::ParseResult& parsed) {
+  verify::Demands demands;
+  for (const std::string& path : values_of(parsed, "newer-than")) {
+    std::ifstream file(path, std::ios::binary);
+    std::string bytes{std::istreambuf_iterator<char>(file), {}};
+    const auto parsed_note = note::parse_note(bytes);
+    const auto* note = std::get_if<note::Note>(&parsed_note);
+    if (!file || note == nullptr || !note::parse_checkpoint(note->text)) {
+      throw std::invalid_argument(path +
+                                  ": is not a checkpoint; --newer-than takes one that you kept, or the file "
+                                  "`checkpoint` of an earlier export.");
+    }
+    demands.newer_than.push_back(std::move(bytes));
+  }
+  if (parsed.count("max-age") != 0) {
+    const double hours = parsed["max-age"].as<double>();
+    if (!(hours >= 0 && hours < 1e8)) {
+      throw std::invalid_argument("--max-age takes hours, such as 3.");
+    }
+    const auto age = std::chrono::duration_cast<std::chrono::microseconds>(
+        std::chrono::duration<double, std::ratio<3600>>(hours));
+    demands.not_before = std::chrono::duration_cast<std::chrono::microseconds>(
+                             std::chrono::system_clock::now().time_since_epoch() - age)
+                             .count();
+  }
+  return demands;
+}
+
 }  // namespace
 
 int ledger_verify(Arguments arguments) {
   auto options = options_of(
-      arguments, "[--policy FILE | --key VKEY] [--keys KEYDIR] [--json] DIR|SOCKET",
+      arguments,
+      "[--policy FILE | --key VKEY] [--newer-than FILE] [--max-age HOURS] [--keys KEYDIR] [--json] "
+      "DIR|SOCKET",
       "Checks a ledger from the bytes of its entries: every hash, the chain, the tree, every checkpoint, the "
       "details that can be read. DIR is the ledger's folder, SOCKET that of a running chancery-ledgerd. "
       "Exits with 0 if all is right, 1 with findings, 2 if it cannot tell.");
@@ -138,6 +172,13 @@ int ledger_verify(Arguments arguments) {
   options.add_options()(
       "keys", "folder of the service's key files: the details in DIR are opened and checked with it",
       cxxopts::value<std::string>(), "KEYDIR");
+  options.add_options()(
+      "newer-than",
+      "a checkpoint you have from before, which the ledger must continue: finds one that was "
+      "rolled back or rewritten; may be repeated",
+      cxxopts::value<Words>(), "FILE");
+  options.add_options()("max-age", "how many hours ago the last entry may have been made",
+                        cxxopts::value<double>(), "HOURS");
   options.add_options()("json", "print one JSON object");
   options.add_options("hidden")("where", "", cxxopts::value<std::string>());
   options.parse_positional({"where"});
@@ -150,8 +191,9 @@ int ledger_verify(Arguments arguments) {
     throw std::invalid_argument("which ledger? Name its folder, or the socket of the running service.");
   }
   const auto pinned = trusted_keys(*parsed);
+  const verify::Demands demands = demands_of(*parsed);
   const auto ledger = open_ledger(where, value_of(*parsed, "keys", ""));
-  const verify::Report report = verify::check(ledger->source(), pinned);
+  const verify::Report report = verify::check(ledger->source(), pinned, demands);
   if (parsed->count("json") != 0) {
     std::cout << json::serialize(to_json(report, !pinned.empty())) << "\n";
   } else {

@@ -26,6 +26,12 @@ std::string at_size(std::uint64_t size) { return "the checkpoint of " + std::to_
 
 }  // namespace
 
+std::optional<note::Checkpoint> checkpoint_of(std::string_view bytes) {
+  const auto parsed = note::parse_note(bytes);
+  const auto* note = std::get_if<note::Note>(&parsed);
+  return note != nullptr ? note::parse_checkpoint(note->text) : std::nullopt;
+}
+
 HeadCheck::HeadCheck(const Source& source, const LogEvents& events, const TreeCheck& tree,
                      std::span<const note::VerifierKey> pinned, Findings& findings)
     : source_(source), events_(events), tree_(tree), findings_(findings), origin_(events.origin) {
@@ -68,6 +74,16 @@ std::vector<note::VerifierKey> HeadCheck::keys_for(std::uint64_t size) const {
     }
   }
   return keys;
+}
+
+bool HeadCheck::has_false_line(const note::Note& note, std::span<const note::VerifierKey> besides) const {
+  std::vector<note::VerifierKey> others;
+  for (const LogEvents::Key& named : events_.keys) {
+    if (std::ranges::find(besides, named.key) == besides.end()) {
+      others.push_back(named.key);
+    }
+  }
+  return note::verify_note(note, others) == note::Signed::bad_signature;
 }
 
 bool HeadCheck::trust_keys_below(std::uint64_t size) {
@@ -113,6 +129,10 @@ std::optional<note::Checkpoint> HeadCheck::read(std::string_view bytes, std::str
     case note::Signed::bad_signature:
       why = "has a false signature";
       return std::nullopt;
+  }
+  if (has_false_line(*note, keys)) {
+    why = "has a false signature";
+    return std::nullopt;
   }
   const auto root = tree_.root_of(checkpoint->size);
   if (!root) {
@@ -206,7 +226,18 @@ void HeadCheck::check_stored_head() {
   }
 }
 
-void HeadCheck::run(Report& report) {
+void HeadCheck::check_continues(std::span<const std::string> newer_than) {
+  for (const std::string& bytes : newer_than) {
+    const auto checkpoint = checkpoint_of(bytes);
+    std::string why = "is not a signed tree head";
+    if (!checkpoint || !read(bytes, why)) {
+      findings_.add(std::nullopt, (checkpoint ? at_size(checkpoint->size) : "the checkpoint ") +
+                                      "that the ledger should continue " + why);
+    }
+  }
+}
+
+void HeadCheck::run(Report& report, std::span<const std::string> newer_than) {
   report.origin = origin_;
   for (const note::VerifierKey& key : trusted_) {
     report.keys.push_back(key.text());
@@ -215,6 +246,7 @@ void HeadCheck::run(Report& report) {
   needs_both_ = true;
   check_checkpoints(report);
   check_stored_head();
+  check_continues(newer_than);
 }
 
 }  // namespace chancery::verify

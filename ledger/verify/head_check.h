@@ -5,6 +5,9 @@
 
 namespace chancery::verify {
 
+// What a note says, whoever signed it; nullopt if it is no checkpoint.
+std::optional<note::Checkpoint> checkpoint_of(std::string_view bytes);
+
 // Checks every kept checkpoint and every anchor against the tree that was rebuilt, and which keys may have
 // signed them: the pinned ones, or the genesis entry's; and those that an entry names which a trusted
 // checkpoint covers. In the end each must be signed by a key of either type.
@@ -13,13 +16,16 @@ class HeadCheck {
   HeadCheck(const Source& source, const LogEvents& events, const TreeCheck& tree,
             std::span<const note::VerifierKey> pinned, Findings& findings);
 
-  void run(Report& report);
+  // Also checks that the ledger continues the checkpoints in these notes.
+  void run(Report& report, std::span<const std::string> newer_than);
 
  private:
   void pin(std::span<const note::VerifierKey> keys);
   bool trusts(const note::VerifierKey& key) const;
   // Of the trusted keys those that are good for checkpoints of this size.
   std::vector<note::VerifierKey> keys_for(std::uint64_t size) const;
+  // Whether a line of any other key that the ledger names is no signature of the note by it.
+  bool has_false_line(const note::Note& note, std::span<const note::VerifierKey> besides) const;
   // Trusts the keys named below `size`; whether there was a new one.
   bool trust_keys_below(std::uint64_t size);
   void find_trusted_keys();
@@ -28,6 +34,7 @@ class HeadCheck {
   void check_checkpoints(Report& report);
   bool is_anchored(const LogEvents::Anchor& anchor, std::string_view bytes) const;
   void check_stored_head();
+  void check_continues(std::span<const std::string> newer_than);
 
   const Source& source_;
   const LogEvents& events_;

@@ -116,7 +116,7 @@ Source source_of(const store::Snapshot& snapshot) {
   return source;
 }
 
-Report check(const Source& source, std::span<const note::VerifierKey> pinned) {
+Report check(const Source& source, std::span<const note::VerifierKey> pinned, const Demands& demands) {
   Report report;
   Findings findings;
   TreeCheck tree(source, findings);
@@ -127,6 +127,11 @@ Report check(const Source& source, std::span<const note::VerifierKey> pinned) {
       return true;
     });
   });
+  for (const std::string& bytes : demands.newer_than) {
+    if (const auto checkpoint = checkpoint_of(bytes)) {
+      tree.want_root(checkpoint->size);
+    }
+  }
   check_entries(source, tree, entries, findings);
   entries.report(report);
   report.root = tree.root();
@@ -134,7 +139,13 @@ Report check(const Source& source, std::span<const note::VerifierKey> pinned) {
   if (report.entries == 0) {
     findings.add(std::nullopt, "the ledger is empty: it has not even a genesis entry");
   }
-  reading(findings, [&] { HeadCheck(source, entries.log_events(), tree, pinned, findings).run(report); });
+  if (demands.not_before && report.entries > 0 && report.last_time < *demands.not_before) {
+    findings.add(report.entries - 1, "is the last, of " + entry::format_time(report.last_time) +
+                                         ", and nothing has been recorded since");
+  }
+  reading(findings, [&] {
+    HeadCheck(source, entries.log_events(), tree, pinned, findings).run(report, demands.newer_than);
+  });
   findings.report(report);
   return report;
 }

@@ -71,10 +71,17 @@ struct Report {
   [[nodiscard]] bool verified() const { return findings.empty(); }
 };
 
+// What an auditor asks for besides, to find a ledger that is whole in itself but an old copy.
+struct Demands {
+  // Checkpoints from elsewhere, as signed notes, that the ledger must continue.
+  std::vector<std::string> newer_than;
+  std::optional<entry::Micros> not_before;  // the earliest time that the last entry may have
+};
+
 // Checks everything. `pinned` are the log's keys as the auditor knows them, of either type or of both;
 // without any the genesis entry's own are used, which shows that the ledger agrees with itself but not whose
 // it is. An empty ledger and one without a checkpoint are findings. Takes two threads, and memory for the ids
 // of the entries; all else is streamed.
-Report check(const Source& source, std::span<const note::VerifierKey> pinned);
+Report check(const Source& source, std::span<const note::VerifierKey> pinned, const Demands& demands = {});
 
 }  // namespace chancery::verify
