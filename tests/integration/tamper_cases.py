@@ -1,0 +1,334 @@
+"""What can be done to a ledger or its export, and how verifiers must answer: the generated corpus of tamper_test.py.
+
+A case is (class, name, files, arguments, exit code, words of a finding). A ledger that was forged by whoever has no keys is a
+change of files after the fact; one whose own service lies is written so and signed.
+"""
+import base64
+import hashlib
+import time
+
+from export_writer import Log, Signer, bundles, leaf_hash, mth, path_of, seeds, tiles, with_sums
+
+FIRST, SECOND, STRANGER = seeds(1), seeds(2), seeds(99)
+
+
+def history(transfers=3, origin="example.org/hub", key=1, upto=None):
+    """A ledger with refusals, anchors, a policy, a rotation of both keys, and an erasure. `upto`: only so many entries of it,
+    with the checkpoints there were by then."""
+    log = Log(origin, key)
+    log.clock = (int(time.time()) - 3 * 86400) * 10**6
+    log.entries, log.leaves = [], []
+    log.append("log.genesis", {"origin": origin, "vkey": log.named[0], "mldsa-vkey": log.named[1], "version": "1",
+                               "prior-origin": "-", "prior-root": "-", "prior-size": "-"})
+    log.activate({"agencies/hospital.toml": b'name = "Hospital"\n', "routes/care.toml": b"max = 1\n"})
+    for number in range(transfers):
+        log.deliver(number)
+        if number % 10 == 0:
+            log.sign()
+            log.anchor()
+    new = seeds(key + 1)
+    for seed in new:
+        log.add_key(seed)
+    log.sign(*new)
+    log.anchor()
+    for seed in seeds(key):
+        log.end_key(seed)
+    log.signers = new
+    log.append("erasure.begun", {"basis": "request", "seqs": "2"})
+    log.append("detail.erased", {"basis": "request", "seqs": "2"})
+    log.append("hold.set", {"basis": "court", "seqs": "3-5"})
+    for number in range(transfers, 2 * transfers):
+        log.deliver(number)
+    log.sign()
+    log.anchor()
+    log.append("event.of.the.future", {"anything": "at-all"})
+    log.sign()
+    return log
+
+
+def forged(log, entries, **files):
+    """The export of a log with other entries: tiles and sums made anew, checkpoints as they were."""
+    made = {name: content for name, content in log.files().items() if not name.startswith("tile/")}
+    made.update(bundles(entries))
+    made.update(tiles([leaf_hash(entry) for entry in entries]))
+    made.update(files)
+    return with_sums(made)
+
+
+def changed(log, **kwargs):
+    """The export of a log with some files changed (None: removed) and the sums made anew; / in names is written __."""
+    files = log.files()
+    for name, content in kwargs.items():
+        files[name] = content
+    return with_sums({name: content for name, content in files.items() if content is not None})
+
+
+def edits(log, other):
+    """Edits of entries by someone without keys, who makes tiles and sums anew."""
+    entries, n = log.entries, len(log.entries)
+    middle = n // 2
+    yield "truncation", "last entry", forged(log, entries[:-1]), "tile/entries/"
+    yield "truncation", "last byte of the last entry", forged(log, entries[:-1] + [entries[-1][:-1]]), f"entry {n - 1}:"
+    yield "truncation", "half of the entries", forged(log, entries[:middle]), "tile/entries/"
+    for place in 1, middle, n - 2:
+        before, entry, after = entries[:place], entries[place], entries[place + 1:]
+        # What makes the last bundle longer or shorter gives it another name.
+        named = "entry {}:" if place < n // 256 * 256 else "tile/entries/"
+        yield "duplication", f"entry {place} twice", forged(log, before + [entry, entry] + after), named.format(place + 1)
+        yield "deletion", f"entry {place}", forged(log, before + after), named.format(place)
+        yield "reordering", f"entry {place} after the next", forged(log, before + [after[0], entry] + after[1:]), f"entry {place}:"
+        yield "insertion", f"a made entry at {place}", forged(
+            log, before + [log.text("object.disposed", {"code": "acknowledged", "object": "o", "transfer": "t"}, seq=str(place)),
+                           entry] + after), named.format(place)
+        yield "splicing", f"entry {place} of another ledger", forged(log, before + [other.entries[place]] + after), f"entry {place}"
+        yield "edit", f"one letter of entry {place}", forged(
+            log, before + [entry[:-3] + (b"A" if entry[-3:-2] != b"A" else b"E") + entry[-2:]] + after), f"entry {place + 1}:"
+    yield "deletion", "entry 0", forged(log, entries[1:]), "entry 0:"
+    yield "splicing", "the tail of another ledger", forged(log, entries[:middle] + other.entries[middle:n]), f"entry {middle}:"
+    yield "splicing", "the tail of another ledger, with its checkpoint", forged(
+        log, entries[:middle] + other.entries[middle:], checkpoint=other.checkpoints[len(other.entries)],
+        **{f"checkpoints/{len(other.entries)}": other.checkpoints[len(other.entries)]}), f"entry {middle}:"
+
+
+def damage(log):
+    """Damage to files; the sums are made anew where `changed` is used."""
+    files, size = log.files(), len(log.entries)
+    sound = with_sums(files)
+    for name in files:
+        content = files[name]
+        gone = {other: text for other, text in sound.items() if other != name}
+        yield "truncation", f"{name} by a byte", {**sound, name: content[:-1]}, name
+        yield "deletion", f"{name}, still listed", gone, name
+        yield "insertion", f"a byte after {name}", {**sound, name: content + b"\0"}, name
+        if name.startswith(("tile/", "log-policy", "policies/")) or name == "checkpoint":
+            yield "truncation", f"{name} by a byte, sums made anew", changed(log, **{name: content[:-1]}), ""
+            yield "truncation", f"{name} to nothing, sums made anew", changed(log, **{name: b""}), ""
+            if not name.startswith("policies/"):
+                yield "deletion", f"{name}, sums made anew", changed(log, **{name: None}), name
+            yield "insertion", f"a byte after {name}, sums made anew", changed(log, **{name: content + b"\n"}), ""
+    tile = path_of(0, 0, min(size, 256))
+    swapped = files[tile][32:64] + files[tile][:32] + files[tile][64:]
+    yield "reordering", "two hashes of a tile", changed(log, **{tile: swapped}), "entry 0:"
+    yield "insertion", "a file", changed(log, **{"notes.txt": b"hello\n"}), "notes.txt"
+    yield "insertion", "a file that is not listed", {**sound, "more.txt": b"\n"}, "more.txt"
+    yield "insertion", "a partial tile of before", changed(log, **{"tile/0/000.p/1": files[tile][:32]}), "tile/0/000.p/1"
+    yield "insertion", "a tile of no level", changed(log, **{"tile/7/000": bytes(8192)}), "tile/7/000"
+    yield "insertion", "a policy that is none", changed(log, **{"policies/" + "0" * 64 + "/a.toml": b""}), "policies/"
+    yield "insertion", "a file left from writing", changed(log, **{".writing": b""}), ".writing"
+    yield "insertion", "a checkpoint under another name", changed(log, **{"checkpoints/last": files["checkpoint"]}), "checkpoints/last"
+    yield "insertion", "a checkpoint with a leading zero", changed(
+        log, **{f"checkpoints/0{size}": files["checkpoint"]}), f"checkpoints/0{size}"
+    yield "duplication", "a checkpoint for another size", changed(log, **{"checkpoints/2": files["checkpoint"]}), "checkpoints/2"
+    sums = sound["SHA256SUMS"].splitlines(True)
+    yield "deletion", "a line of SHA256SUMS", {**sound, "SHA256SUMS": b"".join(sums[1:])}, "checkpoint"
+    yield "duplication", "a line of SHA256SUMS", {**sound, "SHA256SUMS": b"".join(sums[:1] + sums)}, "SHA256SUMS"
+    yield "reordering", "SHA256SUMS", {**sound, "SHA256SUMS": b"".join(reversed(sums))}, "SHA256SUMS"
+    yield "deletion", "SHA256SUMS", files, "SHA256SUMS"
+    policy = next(iter(log.policies))
+    yield "deletion", "a policy that was activated", changed(log, **{
+        **{f"policies/{policy}/{path}": None for path in log.policies[policy]},
+        f"policies/{hashlib.sha256(b'').hexdigest()}/x": None,
+        **other_policy()}), "entry 1:"
+    yield "empty", "no file at all", {}, ""
+    yield "empty", "every file without a byte", {name: b"" for name in sound}, ""
+    yield "empty", "a checkpoint of size 0", with_sums({
+        "checkpoint": Signer.ask(log.origin, 0, base64.b64encode(hashlib.sha256().digest()).decode(), 1, *FIRST).encode(),
+        "log-policy": files["log-policy"], "log-policy.ed25519": files["log-policy.ed25519"]}), ""
+    yield "empty", "entries and no checkpoint", with_sums(
+        {name: content for name, content in files.items() if not name.startswith("checkpoint")}), "checkpoint"
+
+
+def other_policy():
+    content = b"another = 1\n"
+    line = f"{hashlib.sha256(content).hexdigest()}  a.toml\n"
+    return {f"policies/{hashlib.sha256(line.encode()).hexdigest()}/a.toml": content}
+
+
+def checkpoints(log):
+    """Replaced checkpoints."""
+    size, files = len(log.entries), log.files()
+    anchored = min(log.checkpoints)
+
+    def replaced(at, note):
+        names = {f"checkpoints/{at}": note}
+        if at == size:
+            names["checkpoint"] = note
+        return changed(log, **names)
+
+    def signed(keys, at=size, root=None, origin=log.origin, seconds=None):
+        root = base64.b64encode(root or mth(log.leaves[:at])).decode()
+        return Signer.ask(origin, at, root, seconds or log.clock // 10**6, *keys).encode()
+
+    here = f"checkpoints/{size}"
+    yield "replaced", "signed by strangers", replaced(size, signed(STRANGER)), here
+    yield "replaced", "signed by Ed25519 alone", replaced(size, signed(SECOND[:1])), here
+    yield "replaced", "signed by ML-DSA-44 alone", replaced(size, signed(SECOND[1:])), here
+    yield "replaced", "signed by the retired keys", replaced(size, signed(FIRST)), here
+    yield "replaced", "signed by a retired and a present key", replaced(size, signed([FIRST[0], SECOND[1]])), here
+    yield "replaced", "another root", replaced(size, signed(SECOND, root=bytes(32))), here
+    yield "replaced", "another origin", replaced(size, signed(SECOND, origin="example.org/other")), here
+    yield "replaced", "before its keys were named", replaced(anchored, signed(SECOND, at=anchored)), f"checkpoints/{anchored}"
+    yield "replaced", "an anchored one, by another of its size", replaced(
+        anchored, signed(FIRST, at=anchored, seconds=5)), f"entry {anchored}:"
+    yield "replaced", "an anchored one, gone", changed(log, **{f"checkpoints/{anchored}": None}), f"entry {anchored}:"
+    note, stranger = files["checkpoint"].decode().split("\n"), signed(STRANGER).decode().split("\n")
+    true, false = signed(SECOND).decode().split("\n"), signed(SECOND, root=bytes(32)).decode().split("\n")
+    for kind, line in ("Ed25519", 4), ("ML-DSA-44", 5):
+        lines = list(true)
+        lines[line] = false[line]
+        yield "replaced", f"a false signature of {kind}", replaced(size, "\n".join(lines).encode()), here
+        lines = list(false)
+        lines[line] = true[line]
+        yield "replaced", f"another root, and only {kind} forged", replaced(size, "\n".join(lines).encode()), here
+    for what, text in {
+            "no signature": "\n".join(note[:4]) + "\n", "an extension line": "\n".join(note[:3] + ["more"] + note[3:]),
+            "CRLF": "\r\n".join(note), "no LF at the end": "\n".join(note)[:-1], "size with a zero": "\n".join(
+                [note[0], "0" + note[1]] + note[2:]), "a hyphen for the dash": "\n".join(note).replace("\u2014", "-"),
+            "a space more": "\n".join(note).replace("\u2014 ", "\u2014  "), "bytes that are no UTF-8": None,
+            "base64 without padding": "\n".join(note[:2] + [note[2].rstrip("=")] + note[3:])}.items():
+        yield "replaced", what, replaced(size, text.encode() if text else b"\xff" + files["checkpoint"]), here
+    twice = "\n".join(note[:6] + [stranger[4]]) + "\n"
+    retired = signed(FIRST, root=bytes(32)).decode().split("\n")[4]
+    yield "replaced", "a false signature of a retired key besides", replaced(
+        size, ("\n".join(note[:6] + [retired]) + "\n").encode()), here
+    yield "sound", "a signature line of a stranger besides", replaced(size, twice.encode()), None
+
+
+def liars(transfers=2):
+    """Ledgers whose own service breaks the rules and signs it."""
+    def lied(tell):
+        log = history(transfers)
+        place = tell(log)
+        log.sign()
+        return log, len(log.entries) - 1 if place is None else place
+
+    def header(**lines):
+        return lambda log: log.append("delivery.opened", {"agency": "a", "object": "o", "transfer": "t"}, **lines)
+
+    def text(old, new):
+        def tell(log):
+            log.clock += 10**6
+            entry = log.text("delivery.opened", {"agency": "a", "object": "o", "transfer": "t"})
+            assert old in entry
+            log.add(entry.replace(old, new))
+        return tell
+
+    def event(name, **plain):
+        return lambda log: log.append(name, {key.replace("_", "-"): value for key, value in plain.items()})
+
+    def back(log):
+        log.clock -= 3600 * 10**6
+        log.append("delivery.opened", {"agency": "a", "object": "o", "transfer": "t"})
+    yield "time", "an hour backwards", *lied(back)
+    for name, lines in {"day that is none": "2026-02-30T00:00:00.000000Z", "second 60": "2027-01-01T00:00:60.000000Z",
+                        "five digits": "2027-01-01T00:00:00.00000Z", "another zone": "2027-01-01T00:00:00.000000+",
+                        "year 1969": "1969-12-31T23:59:59.999999Z", "29 February of 2027": "2027-02-29T00:00:00.000000Z"}.items():
+        yield "time", name, *lied(header(time=lines))
+    yield "order", "seq one too high", *lied(lambda log: header(seq=str(len(log.entries) + 1))(log))
+    yield "grammar", "seq with a zero", *lied(lambda log: header(seq=f"0{len(log.entries)}")(log))
+    yield "order", "prev of another entry", *lied(lambda log: header(prev=base64.b64encode(log.leaves[0]).decode())(log))
+    yield "grammar", "prev not canonical", *lied(lambda log: header(
+        prev=base64.b64encode(log.leaves[-1]).decode()[:-2] + {"A": "B", "E": "F"}.get("", "B") + "=")(log))
+    yield "order", "an id twice", *lied(lambda log: header(id=log.entries[1].split(b"\nid ")[1][:32].decode())(log))
+    yield "grammar", "an id in capitals", *lied(header(id="AB" * 16))
+    yield "grammar", "an event in capitals", *lied(header(event="Delivery.Opened"))
+    yield "grammar", "an event of 33 letters", *lied(header(event="e" * 33))
+    for name, old, new in (
+            ("two spaces", b"agency a", b"agency  a"), ("an empty value", b"agency a", b"agency "), ("a tab", b"agency a", b"agency\ta"),
+            ("CRLF", b"\n", b"\r\n"), ("an empty line", b"agency a\n", b"agency a\n\n"), ("another version", b"entry/v1", b"entry/v2"),
+            ("fields out of order", b"agency a\nobject o\n", b"object o\nagency a\n"), ("a field twice", b"object o\n", b"object o\n" * 2),
+            ("a field more", b"object o\n", b"object o\nplus p\n"), ("a field less", b"object o\n", b""),
+            ("a plain field behind c.", b"object o\n", b"c.object o\n"), ("a commitment cut", b"=\nc.address", b"\nc.address"),
+            ("a byte above 126", b"agency a", b"agency \xc3\xa4"), ("a value of 4,097", b"agency a", b"agency " + b"a" * 4097),
+            ("a committed field in the open", b"transfer t\n", b"transfer t\naccount x\n")):
+        yield "grammar", name, *lied(text(old, new))
+    yield "grammar", "no LF at the end", *lied(lambda log: log.add(log.text("delivery.opened", {
+        "agency": "a", "object": "o", "transfer": "t"})[:-1]))
+    yield "grammar", "nothing at all", *lied(lambda log: log.add(b""))
+    unknown = {"z": "1", "a": "2"}
+    yield "grammar", "an unknown event out of order", *lied(lambda log: log.add(
+        log.text("un.known", unknown).replace(b"a 2\nz 1\n", b"z 1\na 2\n")))
+    yield "grammar", "a header as a field of an unknown event", *lied(event("un.known", seq="1"))
+    yield "keys", "a second genesis", *lied(lambda log: log.add(log.text("log.genesis", dict(
+        line.split(" ") for line in log.entries[0].decode().split("\n")[6:13]))))
+    yield "keys", "a key added twice", *lied(lambda log: log.append("log.key.add", {"vkey": log.named[0], "last-trusted-size": "-"}))
+    yield "keys", "a key added with an end", *lied(lambda log: log.append("log.key.add", {
+        "vkey": log.vkey(STRANGER[0]), "last-trusted-size": "5"}))
+    yield "keys", "a key of another ledger added", *lied(lambda log: log.append("log.key.add", {
+        "vkey": Signer.ask("example.org/other", STRANGER[0]), "last-trusted-size": "-"}))
+    yield "keys", "what is no key added", *lied(event("log.key.add", vkey="key", last_trusted_size="-"))
+    yield "keys", "a key ended that was never named", *lied(lambda log: log.append("log.key.revoke", {
+        "vkey": log.vkey(STRANGER[0]), "last-trusted-size": "5"}))
+    yield "keys", "a key ended in the future", *lied(lambda log: log.append("log.key.retire", {
+        "vkey": log.named[0], "last-trusted-size": len(log.entries) + 1}))
+    yield "anchors", "of the future", *lied(lambda log: log.anchor(size=len(log.entries) + 1))
+    yield "anchors", "of another root", *lied(lambda log: log.anchor(root=base64.b64encode(bytes(32)).decode()))
+    yield "anchors", "of another note", *lied(lambda log: log.anchor(**{"note-sha256": "0" * 64}))
+    yield "anchors", "of a size never signed", *lied(lambda log: log.anchor(size="2"))
+
+
+def revoked():
+    """A key that was stolen, and revoked for sizes from before it signed."""
+    log = history(2)
+    log.end_key(SECOND[0], size=min(log.checkpoints), event="log.key.revoke")
+    log.add_key(STRANGER[0])
+    log.signers = [STRANGER[0], SECOND[1]]
+    log.sign()
+    return log
+
+
+def corpus(transfers):
+    """Every case, for a ledger of twice so many transfers."""
+    log, small = history(transfers), history(2)
+    sound = with_sums(log.files())
+    pin = ["--key", log.named[0], "--key", log.named[1]]
+    for name, arguments in {"as it is": [], "with its first keys": pin, "with its present keys": [
+            "--key", log.named[2], "--key", log.named[3]], "with one key": pin[:2], "with the other": pin[2:],
+            "not too old": ["--max-age", "100"], "newer than an old one": ["--newer-than", log.checkpoints[min(log.checkpoints)]],
+            "newer than itself": ["--newer-than", log.checkpoints[len(log.entries)]]}.items():
+        yield "sound", name, sound, arguments, 0, None
+    for size in 1, 2, 255, 256, 257, 511, 512, 513:
+        grown = Log()
+        while len(grown.entries) < size:
+            grown.append("object.disposed", {"code": "acknowledged", "object": "o", "transfer": "t"})
+        grown.sign()
+        yield "sound", f"of {size} entries", with_sums(grown.files()), [], 0, None
+    yield "sound", "without policies", with_sums({
+        name: content for name, content in log.files().items() if not name.startswith("policies/")}), [], 0, None
+    for kind, name, files, words in [*edits(log, history(transfers + 5, key=5)), *damage(small), *checkpoints(small)]:
+        yield kind, name, files, [], 0 if kind == "sound" else 1, words
+    for kind, name, liar, place in liars():
+        yield kind, name, with_sums(liar.files()), [], 1, f"entry {place}:"
+    yield "keys", "a revoked key had signed", with_sums(revoked().files()), [], 1, "checkpoints/"
+    other = history(2, key=7)
+    elsewhere = history(2, origin="example.org/other")
+    yield "wrong key", "the key of another ledger", sound, ["--key", other.named[0]], 1, "key"
+    yield "wrong key", "one right and one wrong", sound, ["--key", log.named[0], "--key", other.named[1]], 1, "key"
+    yield "wrong key", "another ledger of the same name", with_sums(other.files()), pin, 1, "key"
+    yield "wrong origin", "a whole ledger of another name", with_sums(elsewhere.files()), pin, 1, "key"
+    yield "stale", "three days old", sound, ["--max-age", "24"], 1, f"entry {len(log.entries) - 1}:"
+    old = rolled_back(log)
+    yield "rolled back", "an old copy, with nothing to tell it by", old, [], 0, None
+    newest = log.checkpoints[len(log.entries)]
+    yield "rolled back", "an old copy, and a later checkpoint", old, ["--newer-than", newest], 1, str(len(log.entries))
+    yield "rolled back", "another history, and a checkpoint of this one", with_sums(other.files()), [
+        "--newer-than", small.checkpoints[min(small.checkpoints)]], 1, ""
+    yield "rolled back", "and a checkpoint of another ledger", sound, ["--newer-than", elsewhere.files()["checkpoint"]], 1, ""
+    yield "cannot tell", "a key that is none", sound, ["--key", "example.org/hub+00000000+AAAA"], 2, None
+    yield "cannot tell", "a policy that is none", sound, ["--policy", b"this is no policy\n"], 2, None
+    yield "cannot tell", "a policy that is not there", sound, ["--policy", "nowhere/log-policy"], 2, None
+    yield "cannot tell", "a later checkpoint that is none", sound, ["--newer-than", b"hello\n"], 2, None
+    yield "cannot tell", "no folder", None, [], 2, None
+
+
+def rolled_back(log):
+    """What the ledger was at an anchored checkpoint in its midst."""
+    sizes = sorted(log.checkpoints)
+    size = sizes[len(sizes) // 2]
+    old = Log(log.origin)
+    old.named, old.ended, old.policies = log.named, set(), log.policies
+    named = [vkey for vkey in log.named if any(f"vkey {vkey}\n".encode() in entry for entry in log.entries[:size])]
+    old.named = named
+    old.entries, old.leaves = log.entries[:size], log.leaves[:size]
+    old.checkpoints = {n: note for n, note in log.checkpoints.items() if n <= size}
+    return with_sums(old.files())

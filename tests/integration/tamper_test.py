@@ -1,0 +1,85 @@
+"""Exports that were tampered with, and how verifiers answer: the exit code for every case of the corpus of tamper_cases.py,
+and the place where one can be named.
+"""
+import collections
+import contextlib
+import io
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import export_writer  # noqa: E402
+import tamper_cases  # noqa: E402
+
+sys.path.insert(0, str(export_writer.SOURCE / "client"))
+sys.dont_write_bytecode = True
+import verify  # noqa: E402
+
+
+
+def verify_py(arguments):
+    """Within this process, which saves starting Python for each case."""
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text), contextlib.redirect_stderr(text):
+        code = verify.main(arguments)
+    return code, text.getvalue()
+
+
+def chancery(arguments):
+    done = subprocess.run([export_writer.BIN / "chancery", "ledger", "verify", *arguments], capture_output=True, text=True,
+                          timeout=120)
+    return done.returncode, done.stdout + done.stderr
+
+
+PROGRAMS = {"verify.py": verify_py}
+
+
+class Tampering(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="chancery-tamper-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def in_files(self, arguments):
+        """The same arguments, where bytes are in files."""
+        made = []
+        for i, argument in enumerate(arguments):
+            if isinstance(argument, bytes):
+                path = self.folder / f"argument-{i}"
+                path.write_bytes(argument)
+                argument = str(path)
+            made.append(argument)
+        return made
+
+    def test_every_case_is_answered_as_it_should_be(self):
+        counts = collections.defaultdict(collections.Counter)
+        for kind, name, files, arguments, expected, words in tamper_cases.corpus(60):
+            export = self.folder / ("nothing" if files is None else "export")
+            if files is not None:
+                export_writer.write(export, files)
+                export.mkdir(exist_ok=True)
+            arguments = self.in_files(arguments) + [str(export)]
+            counts[kind]["cases"] += 1
+            for program, answer in PROGRAMS.items():
+                with self.subTest(kind=kind, case=name, program=program):
+                    code, text = answer(arguments)
+                    self.assertEqual(code, expected, text)
+                    counts[kind][program] += 1
+                    self.assertIn(words or "", text)
+                    counts[kind][f"{program} places"] += bool(words)
+        self.print_table(counts)
+
+    def print_table(self, counts):
+        """How many cases of each class there are, how many were answered rightly, and with the place where one can be named."""
+        columns = ["cases"] + [column for program in PROGRAMS for column in (program, f"{program} places")]
+        counts["all"] = sum(counts.values(), collections.Counter())
+        print("\n" + f"{'class':14}" + "".join(f"{column:>18}" for column in columns))
+        for kind, row in counts.items():
+            print(f"{kind:14}" + "".join(f"{row[column]:18}" for column in columns))
+
+
+if __name__ == "__main__":
+    unittest.main()
