@@ -171,7 +171,7 @@ class Export:
             self.unknown += 1
         elif not EVENTS[event](data, head.end()):
             self.find(seq, f"has not exactly the fields of {event.decode()}, each as the grammar says")
-        elif event.startswith((b"log.", b"policy.")):
+        elif event.startswith((b"log.", b"policy.", b"erasure.", b"detail.", b"hold.")):
             fields = (line.split(" ") for line in data[head.end():].decode().splitlines())
             self.check_log_event(seq, event.decode(), dict(fields))
 
@@ -194,6 +194,10 @@ class Export:
                 self.find(seq, "pins a checkpoint of more entries than were there")
         elif event == "policy.activated":
             self.policies.setdefault(field["policy"], seq)
+        elif "seqs" in field:
+            seqs = [number_of(word) for word in re.split("[,-]", field["seqs"])]
+            if re.search("-[^,]*-", field["seqs"]) or None in seqs or sorted({*seqs, seq}) != seqs + [seq]:
+                self.find(seq, "names entries that are not earlier ones in ascending order")
 
     def name_key(self, seq, vkey, kinds):
         try:

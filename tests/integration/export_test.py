@@ -1,7 +1,9 @@
 """`chancery ledger export` from a running hub and from its folder."""
 
 import hashlib
+import shutil
 import subprocess
+import sys
 import unittest
 
 import hub as hubs
@@ -87,6 +89,35 @@ class Export(unittest.TestCase):
                 # The policy names accounts; it goes to auditors and says nothing of what anybody did.
                 if path not in policies:
                     self.assertFalse(value in content, f"{value} in {path}")
+
+    def verify_py(self, *arguments):
+        """What the program in the export says of it."""
+        return subprocess.run([sys.executable, self.out / "verify.py", *arguments, self.out], capture_output=True, text=True)
+
+    def test_the_program_that_it_carries_verifies_it(self):
+        self.put(2)
+        self.hub.sftp(self.hub.receiver, f"get -r {self.hub.collect_folder()} {self.hub.root}/collected")
+        self.wait_for_checkpoint()
+        self.export("ledger_socket", None, "--policies", self.hub.path("policies"))
+        kept, old = self.hub.root / "kept-checkpoint", self.hub.root / "old-copy"
+        shutil.copy(self.out / "checkpoint", kept)
+        shutil.copytree(self.out, old)
+        self.put(130, "more")
+        self.wait_for_checkpoint()
+        self.export("ledger_socket", None, "--policies", self.hub.path("policies"))
+        exported = files(self.out)
+        done = self.verify_py("--policy", self.out / "log-policy", "--newer-than", kept, "--max-age", "1")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn(f"it continues {kept}", done.stdout)
+        self.assertEqual(files(self.out), exported, "the program has left something in the export")
+        rolled_back = subprocess.run([sys.executable, self.out / "verify.py", "--newer-than", self.out / "checkpoint", old],
+                                     capture_output=True, text=True)
+        self.assertEqual(rolled_back.returncode, 1, rolled_back.stdout)
+        bundle = self.out / "tile/entries/000"
+        bundle.write_bytes(bundle.read_bytes().replace(b"event delivery.made", b"event delivery.mode", 1))
+        done = self.verify_py()
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout, "(?m)^entry [0-9]+: its hash is not the one in tile/0/000$")
 
     def test_mistakes_are_answered_with_a_hint_and_harm_nothing(self):
         papers = self.hub.root / "papers"

@@ -261,6 +261,10 @@ def liars(transfers=2):
         "vkey": log.vkey(STRANGER[0]), "last-trusted-size": "5"}))
     yield "keys", "a key ended in the future", *lied(lambda log: log.append("log.key.retire", {
         "vkey": log.named[0], "last-trusted-size": len(log.entries) + 1}))
+    for seqs in "5,3", "3-3", "2-4,4", "01", "1-2-3", "1,", "-", "0-99999", "9223372036854775808":
+        yield "erasure", f"of the entries {seqs}", *lied(event("erasure.begun", basis="request", seqs=seqs))
+    yield "erasure", "of itself", *lied(lambda log: log.append("detail.erased", {"basis": "order", "seqs": str(len(log.entries))}))
+    yield "erasure", "a hold on what is not there", *lied(event("hold.set", basis="order", seqs="5000"))
     yield "anchors", "of the future", *lied(lambda log: log.anchor(size=len(log.entries) + 1))
     yield "anchors", "of another root", *lied(lambda log: log.anchor(root=base64.b64encode(bytes(32)).decode()))
     yield "anchors", "of another note", *lied(lambda log: log.anchor(**{"note-sha256": "0" * 64}))
