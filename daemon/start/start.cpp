@@ -71,6 +71,22 @@ transfer::Ledger ledger_of(service::Client& client) {
           }};
 }
 
+// Reading from the ledger blocks while it does not answer, and workers are few: it is not asked again until
+// the exchange, which looks each second, has found that it does.
+tree::Evidence evidence_of(service::Client& client, const transfer::Exchange& exchange) {
+  const auto asking = [&client, &exchange]() -> service::Client& {
+    if (!exchange.ledger_answers()) throw service::Unavailable("the ledger does not answer");
+    return client;
+  };
+  return {[asking](std::uint64_t from, std::uint32_t count) { return asking().entries(from, count, true); },
+          [asking](std::uint64_t seq, std::uint64_t size) { return asking().inclusion(seq, size); },
+          [asking] { return asking().checkpoint(); },
+          [asking](std::uint64_t size) -> std::optional<std::string> {
+            auto found = asking().checkpoints(size, 0, 1);
+            return found.empty() ? std::nullopt : std::optional(std::move(found.front().note));
+          }};
+}
+
 bool knows_key(const route::Policy& policy, const std::string& user, const std::string& base64) {
   const auto login = policy.find_login(user);
   if (!login) return false;
@@ -165,7 +181,8 @@ int serve(const std::filesystem::path& directory) {
       exchange,
       {settings.name, settings.origin, key.fingerprint(),
        [&](entry::Micros time) { return calendar::civil_time(settings.timezone, time / 1'000'000); }},
-      {}};
+      {},
+      tree::Receipts(evidence_of(*client, exchange))};
   const Ending ending{exchange, client};
   exchange.activate(config->policy);
   {

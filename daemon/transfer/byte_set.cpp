@@ -30,4 +30,16 @@ std::uint64_t ByteSet::first_missing() const {
   return intervals_.empty() || intervals_.begin()->first != 0 ? 0 : intervals_.begin()->second;
 }
 
+std::vector<std::pair<std::uint64_t, std::uint64_t>> ByteSet::missing(std::uint64_t end) const {
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> result;
+  std::uint64_t from = 0;
+  for (const auto& [first, last] : intervals_) {
+    if (first >= end) break;
+    if (from < first) result.emplace_back(from, first);
+    from = last;
+  }
+  if (from < end) result.emplace_back(from, end);
+  return result;
+}
+
 }  // namespace chancery::transfer

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <utility>
+#include <vector>
 
 namespace chancery::transfer {
 
@@ -16,6 +18,9 @@ class ByteSet {
 
   // The least number that is not in the set.
   std::uint64_t first_missing() const;
+
+  // The numbers below `end` that are not in it, as half-open intervals.
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> missing(std::uint64_t end) const;
 
  private:
   std::map<std::uint64_t, std::uint64_t> intervals_;

@@ -477,6 +477,12 @@ void Exchange::record_refusal(const Caller& caller, const std::string& route, co
 
 const Projection& Exchange::projection() const { return state_->projection; }
 
+void Exchange::learn(std::uint64_t seq, entry::Micros time, const entry::Event& event) {
+  state_->projection.apply(seq, time, event);
+}
+
+bool Exchange::ledger_answers() const { return state_->recorder.available(); }
+
 bool Exchange::is_temporary(std::string_view name) const {
   return std::any_of(
       state_->settings.temporary_suffixes.begin(), state_->settings.temporary_suffixes.end(),

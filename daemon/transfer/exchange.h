@@ -90,6 +90,10 @@ class Exchange {
                       const std::string& code, const std::string& sentence);
 
   const Projection& projection() const;
+  // An entry that somebody else appended while the hub ran.
+  void learn(std::uint64_t seq, entry::Micros time, const entry::Event& event);
+  // Whether the ledger answered when it was last asked.
+  bool ledger_answers() const;
   bool is_temporary(std::string_view name) const;
   object::ObjectStore::Space space() const;
   entry::Micros now() const;

@@ -4,6 +4,9 @@
 #include <charconv>
 #include <mutex>
 
+#include "ledger/entry/event_table.h"
+#include "ledger/receipt/receipt.h"
+
 namespace chancery::transfer {
 
 namespace {
@@ -30,7 +33,28 @@ std::string name_of(const entry::Event& event, const std::string& transfer) {
   return committed(event, "name").value_or("erased-" + transfer);
 }
 
+void add_step(Transfer& transfer, std::uint64_t seq, Micros time, const entry::Event& event,
+              const std::string& agency) {
+  Step step{seq, time, event.name, agency, committed(event, "account").value_or(""), 0, 0, 0};
+  const auto of = [&](unsigned parties) {
+    return static_cast<std::uint32_t>(receipt::openings_bytes(seq, event, parties));
+  };
+  step.entry_bytes = static_cast<std::uint32_t>(receipt::entry_bytes(seq, event));
+  step.openings_of_sender = of(entry::kSender);
+  step.openings_of_own = of(parties_to(transfer, step, agency));
+  transfer.steps.push_back(std::move(step));
+}
+
 }  // namespace
+
+unsigned parties_to(const Transfer& transfer, const Step& step, std::string_view agency) {
+  unsigned parties = transfer.agency == agency ? entry::kSender : entry::kNobody;
+  if (step.agency == agency) {
+    parties |= entry::kOwnAgency;
+    if (step.event.starts_with("delivery.")) parties |= entry::kRecipient;
+  }
+  return parties;
+}
 
 void Projection::apply(std::uint64_t seq, Micros time, const entry::Event& event) {
   const std::unique_lock lock(mutex_);
@@ -42,6 +66,8 @@ void Projection::apply(std::uint64_t seq, Micros time, const entry::Event& event
   if (event.name == "delivery.made") return apply_delivery(seq, time, event);
   if (event.name.starts_with("delivery.") || event.name == "object.disposed")
     return apply_step(seq, time, event);
+  if (event.name == "log.genesis" || event.name.starts_with("log.key."))
+    log_keys_[seq] = {seq, time, event.name};
   if (event.name == "policy.activated") activation_.policy = plain(event, "policy");
   if (event.name == "route.state") activation_.route_states[plain(event, "route")] = plain(event, "to");
 }
@@ -60,7 +86,7 @@ void Projection::apply_outcome(std::uint64_t seq, Micros time, const entry::Even
   transfer.reason = committed(event, "reason").value_or("");
   transfer.count = std::max<std::uint64_t>(1, number(plain(event, "count")));
   transfer.time = time;
-  transfer.steps.push_back({seq, time, event.name, transfer.agency, transfer.account});
+  add_step(transfer, seq, time, event, transfer.agency);
   index(transfer.agency, time, transfer.id);
   if (outcome == Outcome::accepted) apply_sent(seq, transfer);
   transfers_[transfer.id] = std::move(transfer);
@@ -108,7 +134,7 @@ void Projection::apply_delivery(std::uint64_t seq, Micros time, const entry::Eve
   delivery.shown_name = free_name(delivery, name_of(event, delivery.transfer));
   if (const auto transfer = transfers_.find(delivery.transfer); transfer != transfers_.end()) {
     transfer->second.recipients.push_back(delivery.agency);
-    transfer->second.steps.push_back({seq, time, event.name, delivery.agency, {}});
+    add_step(transfer->second, seq, time, event, delivery.agency);
   }
   index(delivery.agency, time, delivery.transfer);
   waiting_[{delivery.agency, delivery.route}][delivery.shown_name] = delivery.object;
@@ -131,10 +157,8 @@ void Projection::apply_step(std::uint64_t seq, Micros time, const entry::Event& 
       if (shown != folder->second.end() && shown->second == delivery.object) folder->second.erase(shown);
     }
   }
-  if (const auto transfer = transfers_.find(delivery.transfer); transfer != transfers_.end()) {
-    transfer->second.steps.push_back(
-        {seq, time, event.name, delivery.agency, committed(event, "account").value_or("")});
-  }
+  if (const auto transfer = transfers_.find(delivery.transfer); transfer != transfers_.end())
+    add_step(transfer->second, seq, time, event, delivery.agency);
 }
 
 void Projection::index(std::string_view agency, Micros time, const std::string& transfer) {
@@ -146,6 +170,18 @@ void Projection::index(std::string_view agency, Micros time, const std::string& 
 std::uint64_t Projection::applied() const {
   const std::shared_lock lock(mutex_);
   return applied_.first_missing();
+}
+
+std::vector<std::pair<std::uint64_t, std::uint64_t>> Projection::not_applied(std::uint64_t size) const {
+  const std::shared_lock lock(mutex_);
+  return applied_.missing(size);
+}
+
+std::vector<LogKeyStep> Projection::log_keys() const {
+  const std::shared_lock lock(mutex_);
+  std::vector<LogKeyStep> result;
+  for (const auto& [seq, step] : log_keys_) result.push_back(step);
+  return result;
 }
 
 std::vector<Transfer> Projection::sent(std::string_view agency, std::string_view route, Micros since) const {

@@ -27,6 +27,10 @@ struct Step {
   std::string event;
   std::string agency;   // whose step it is
   std::string account;  // shown to that agency alone
+  // How long its entry is, and the openings of it that the sender and its own agency may have.
+  std::uint32_t entry_bytes = 0;
+  std::uint32_t openings_of_sender = 0;
+  std::uint32_t openings_of_own = 0;
 };
 
 enum class Outcome { accepted, refused, abandoned };
@@ -49,6 +53,10 @@ struct Transfer {
   std::vector<Step> steps;              // in the ledger's order
 };
 
+// Which parties (a set of entry::OpenedTo) an agency is to a step of a transfer; kNobody if it is none of its
+// business.
+unsigned parties_to(const Transfer& transfer, const Step& step, std::string_view agency);
+
 // A sealed object put into one agency's /collect/ROUTE.
 struct Delivery {
   std::string object;
@@ -70,6 +78,13 @@ struct Activation {
   std::map<std::string, std::string> route_states;  // route -> state
 };
 
+// An entry by which the ledger names a key of its own, or ends its use.
+struct LogKeyStep {
+  std::uint64_t seq = 0;
+  Micros time = 0;
+  std::string event;  // log.genesis or log.key.*
+};
+
 // Thread-safe.
 class Projection {
  public:
@@ -80,6 +95,13 @@ class Projection {
 
   // How many entries were applied from the ledger's first on, without a gap.
   std::uint64_t applied() const;
+
+  // Entries below `size` that were not applied, as ranges from (first) to (second, not included): what others
+  // than the hub append while it runs.
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> not_applied(std::uint64_t size) const;
+
+  // In the ledger's order.
+  std::vector<LogKeyStep> log_keys() const;
 
   // Files this agency put on this route since `since`: of each name the one that the ledger has last, newest
   // first.
@@ -128,6 +150,7 @@ class Projection {
   std::map<Key, Folder> sent_;                                              // agency, route
   std::map<Key, std::map<std::string, std::string, std::less<>>> waiting_;  // agency, route -> name -> object
   std::map<std::string, std::map<std::string, std::vector<std::string>, std::less<>>, std::less<>> months_;
+  std::map<std::uint64_t, LogKeyStep> log_keys_;
   Activation activation_;
 };
 

@@ -27,6 +27,8 @@ struct Branch {
   Kind top, folder, file;
 };
 
+constexpr std::string_view kLogKeys = "log-keys";
+
 constexpr std::array kBranches = {
     Branch{"send", Kind::send, Kind::send_route, Kind::send_file},
     Branch{"collect", Kind::collect, Kind::collect_route, Kind::collect_file},
@@ -45,6 +47,11 @@ Place locate(std::string_view path) {
   const auto parts = components(path);
   if (parts.empty()) return {Kind::root, {}, {}};
   if (parts.size() == 1 && parts[0] == "README.txt") return {Kind::readme, {}, "README.txt"};
+  if (parts[0] == "receipts" && parts.size() > 1 && parts[1] == kLogKeys) {
+    if (parts.size() == 2) return {Kind::log_keys, std::string(kLogKeys), {}};
+    if (parts.size() == 3) return {Kind::log_keys_file, std::string(kLogKeys), std::string(parts[2])};
+    return {};
+  }
   for (const Branch& branch : kBranches) {
     if (parts[0] != branch.name) continue;
     if (parts.size() == 1) return {branch.top, {}, {}};

@@ -19,6 +19,8 @@ enum class Kind {
   receipts,        // /receipts
   receipts_month,  // /receipts/YYYY-MM
   receipt,         // /receipts/YYYY-MM/NAME
+  log_keys,        // /receipts/log-keys
+  log_keys_file,   // /receipts/log-keys/NAME
   nowhere,
 };
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <sstream>
 
+#include "daemon/tree/receipts.h"
 #include "policies/route/decide.h"
 #include "policies/text/unseen.h"
 
@@ -122,7 +123,14 @@ std::string readme_text(const HubFacts& hub, const route::Policy& policy, const 
          "that you\n"
          "have it and take responsibility for it.\n";
   list_routes(out, route::routes_to(policy, agency.id), "collect");
-  out << "\n/receipts tells what became of every file, refused ones too, and what to do.\n";
+  out << "\n/receipts tells what became of every file, refused ones too, and what to do: NAME.ID.txt in "
+         "words. "
+         "NAME.ID.receipt\n"
+         "proves it to anybody, offline and for good, and NAME.ID.openings opens to you the details that it "
+         "holds locked.\n"
+         "Fetch /receipts/log-keys/log-policy once and keep it: with it, a receipt is checked by\n"
+         "  chancery receipt verify --policy log-policy --openings NAME.ID.openings --content NAME "
+         "NAME.ID.receipt\n";
   if (!agency.seal_to.empty()) {
     out << "\nFiles for you are sealed to these keys, and only their private halves open them (the hub has "
            "none):\n";
@@ -138,10 +146,7 @@ std::string readme_text(const HubFacts& hub, const route::Policy& policy, const 
   return with_crlf(out.str());
 }
 
-std::string outcome_name(const transfer::Transfer& transfer) {
-  const std::string name = route::name_mistake(transfer.name) ? "invalid-name" : transfer.name;
-  return name + "." + transfer.id + ".txt";
-}
+std::string outcome_name(const transfer::Transfer& transfer) { return receipt_stem(transfer) + ".txt"; }
 
 std::string outcome_text(const HubFacts& hub, const transfer::Transfer& transfer, std::string_view agency) {
   std::ostringstream out;

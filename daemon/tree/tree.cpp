@@ -23,12 +23,10 @@ bool concerns(const transfer::Transfer& transfer, const std::string& agency) {
                                                 agency) != transfer.recipients.end();
 }
 
-// The id in a receipt's name, NAME.ID.EXTENSION; empty if it has none.
-std::string id_in(const std::string& name) {
-  constexpr std::size_t kDigits = 32;
-  const std::size_t last = name.rfind('.');
-  if (last == std::string::npos || last < kDigits + 1 || name[last - kDigits - 1] != '.') return {};
-  return name.substr(last - kDigits, kDigits);
+std::uint64_t newest_step(const transfer::Transfer& transfer) {
+  std::uint64_t seq = 0;
+  for (const transfer::Step& step : transfer.steps) seq = std::max(seq, step.seq);
+  return seq;
 }
 
 }  // namespace
@@ -69,6 +67,7 @@ bool Tree::folder_exists(const View& view, const Place& place) const {
     case Kind::send:
     case Kind::collect:
     case Kind::receipts:
+    case Kind::log_keys:
       return sends;
     case Kind::send_route:
       return sends && contains(route::routes_from(*view.policy, caller_.agency), place.folder);
@@ -103,6 +102,48 @@ std::optional<Tree::Sent> Tree::sent(const View& view, const Place& place) const
   return sent ? std::optional(Sent{sent->id, sent->size, sent->time}) : std::nullopt;
 }
 
+bool Tree::is_proof(const View& view, const Place& place) const {
+  if (place.kind == Kind::log_keys_file) return folder_exists(view, {Kind::log_keys, {}, {}});
+  return place.kind == Kind::receipt && !place.name.ends_with(".txt") &&
+         folder_exists(view, {Kind::receipts_month, place.folder, {}});
+}
+
+std::optional<ReceiptFile> Tree::find_receipt(const Place& place, bool may_block) const {
+  const auto transfer = hub_.exchange.projection().find_transfer(id_in(place.name));
+  if (!transfer || !concerns(*transfer, caller_.agency)) return std::nullopt;
+  if (may_block) hub_.receipts.cover(newest_step(*transfer));
+  const auto files = hub_.receipts.of(*transfer, caller_.agency);
+  const auto found = std::find_if(files.begin(), files.end(),
+                                  [&](const ReceiptFile& file) { return file.name == place.name; });
+  return found == files.end() ? std::nullopt : std::optional(*found);
+}
+
+std::optional<Tree::Proof> Tree::proof(const Place& place, bool with_bytes) const {
+  if (place.kind == Kind::log_keys_file) {
+    for (Receipts::Page& page : hub_.receipts.log_keys(hub_.exchange))
+      if (page.name == place.name) return Proof{page.bytes, page.bytes.size(), page.time};
+    return std::nullopt;
+  }
+  const auto file = find_receipt(place, true);
+  if (!file) return std::nullopt;
+  return Proof{with_bytes ? hub_.receipts.read(*file) : std::string(), file->size, file->time};
+}
+
+void Tree::list_receipts(const std::string& month,
+                         const std::function<void(const std::string&, const sftp::Attributes&)>& add) const {
+  const auto transfers = hub_.exchange.projection().outcomes(caller_.agency, month);
+  std::uint64_t newest = 0;
+  for (const auto& transfer : transfers) newest = std::max(newest, newest_step(transfer));
+  hub_.receipts.cover(newest);
+  for (const auto& transfer : transfers) {
+    add(outcome_name(transfer),
+        tree::file_attributes(outcome_text(hub_.facts, transfer, caller_.agency).size(),
+                              transfer.steps.back().time, Access::read));
+    for (const ReceiptFile& file : hub_.receipts.of(transfer, caller_.agency))
+      add(file.name, tree::file_attributes(file.size, file.time, Access::read));
+  }
+}
+
 sftp::Attributes Tree::sent_attributes(const Sent& sent) const {
   sftp::Attributes result = tree::file_attributes(sent.size, sent.time, Access::read_write);
   if (const auto modified = hub_.times.find(sent.transfer))
@@ -116,6 +157,10 @@ std::optional<sftp::Attributes> Tree::file_attributes(const View& view, const Pl
   if (place.kind == Kind::collect_file && folder_exists(view, {Kind::collect_route, place.folder, {}})) {
     const auto delivery = projection.find_waiting(caller_.agency, place.folder, place.name);
     if (delivery) return tree::file_attributes(delivery->sealed_size, delivery->made, Access::read_write);
+  }
+  if (place.kind == Kind::receipt && is_proof(view, place)) {
+    if (const auto file = find_receipt(place, false))
+      return tree::file_attributes(file->size, file->time, Access::read);
   }
   if (const auto page = text(view, place))
     return tree::file_attributes(page->size(), hub_.exchange.now(), Access::read);
@@ -152,6 +197,7 @@ std::vector<sftp::NamedFile> Tree::list(const View& view, const Place& place) co
       break;
     case Kind::receipts:
       for (const std::string& month : projection.months(caller_.agency)) add_folder(month);
+      add_folder("log-keys");
       break;
     case Kind::send_route: {
       std::map<std::string, sftp::Attributes> by_name;
@@ -168,10 +214,11 @@ std::vector<sftp::NamedFile> Tree::list(const View& view, const Place& place) co
             tree::file_attributes(delivery.sealed_size, delivery.made, Access::read_write));
       break;
     case Kind::receipts_month:
-      for (const auto& transfer : projection.outcomes(caller_.agency, place.folder))
-        add(outcome_name(transfer),
-            tree::file_attributes(outcome_text(hub_.facts, transfer, caller_.agency).size(),
-                                  transfer.steps.back().time, Access::read));
+      list_receipts(place.folder, add);
+      break;
+    case Kind::log_keys:
+      for (const Receipts::Page& page : hub_.receipts.log_keys(hub_.exchange))
+        add(page.name, tree::file_attributes(page.bytes.size(), page.time, Access::read));
       break;
     default:
       break;
@@ -184,7 +231,9 @@ void Tree::forget_failed() {
   std::erase_if(handles_, [](const auto& one) {
     const Reading* reading = std::get_if<Reading>(&one.second);
     const Directory* directory = std::get_if<Directory>(&one.second);
-    return (reading != nullptr && (*reading)->failed) || (directory != nullptr && (*directory)->failed);
+    const Text* page = std::get_if<Text>(&one.second);
+    return (page != nullptr && (*page)->failed) || (reading != nullptr && (*reading)->failed) ||
+           (directory != nullptr && (*directory)->failed);
   });
 }
 

@@ -14,6 +14,7 @@
 #include "daemon/sftp/message.h"
 #include "daemon/transfer/exchange.h"
 #include "daemon/tree/place.h"
+#include "daemon/tree/receipts.h"
 #include "daemon/tree/texts.h"
 
 namespace chancery::tree {
@@ -39,6 +40,7 @@ struct Hub {
   transfer::Exchange& exchange;
   HubFacts facts;
   Times times;
+  Receipts receipts;
 };
 
 using Answer = std::function<void(sftp::Reply)>;
@@ -56,9 +58,12 @@ class Tree {
   void ended(const std::vector<sftp::HandleId>& open);
 
  private:
-  struct Text {
+  // What is read from memory. A worker may have to make it before the client is answered.
+  struct Page {
     std::string bytes;
+    std::atomic<bool> failed{false};
   };
+  using Text = std::shared_ptr<Page>;
   // A folder's names: a worker makes the list before the client is answered.
   struct Listing {
     std::vector<sftp::NamedFile> files;
@@ -96,6 +101,17 @@ class Tree {
   std::optional<sftp::Attributes> file_attributes(const View& view, const Place& place) const;
   std::vector<sftp::NamedFile> list(const View& view, const Place& place) const;
   std::optional<std::string> text(const View& view, const Place& place) const;
+  // A proof in /receipts: what is asked of it may block, so a worker does it.
+  struct Proof {
+    std::string bytes;
+    std::uint64_t size = 0;
+    entry::Micros time = 0;
+  };
+  bool is_proof(const View& view, const Place& place) const;
+  std::optional<ReceiptFile> find_receipt(const Place& place, bool may_block) const;
+  std::optional<Proof> proof(const Place& place, bool with_bytes) const;
+  void list_receipts(const std::string& month,
+                     const std::function<void(const std::string&, const sftp::Attributes&)>& add) const;
   bool folder_exists(const View& view, const Place& place) const;
   sftp::Attributes sent_attributes(const Sent& sent) const;
 

@@ -60,7 +60,12 @@ struct Tree::Visitor {
     const Place place = locate(open.path);
     if ((open.flags & (sftp::kWrite | sftp::kAppend)) != 0) return open_to_write(place);
     if (place.kind == Kind::collect_file) return open_delivery(place);
-    if (auto page = tree.text(view, place)) return open_with(Text{std::move(*page)}, false);
+    if (auto text = tree.text(view, place)) {
+      auto page = std::make_shared<Page>();
+      page->bytes = std::move(*text);
+      return open_with(std::move(page), false);
+    }
+    if (tree.is_proof(view, place)) return open_proof(place);
     if (place.kind == Kind::send_file && tree.file_attributes(view, place))
       return answer(tree.refuse(place, "not-readable", "What was put in /send cannot be read back."));
     answer(not_found());
@@ -72,6 +77,38 @@ struct Tree::Visitor {
     auto begun = tree.hub_.exchange.begin(tree.caller_, place.folder, place.name);
     if (const auto* problem = std::get_if<transfer::Problem>(&begun)) return answer(reply_to(*problem));
     open_with(std::get<Upload>(std::move(begun)), false);
+  }
+
+  // Work on a proof of /receipts, by a worker and a tree of its own: this one may end before. `use` is given
+  // the proof if there is one, and answers; `fail` is called when it cannot be had now.
+  template <typename Use, typename Fail>
+  void with_proof(const Place& place, bool with_bytes, Use use, Fail fail) const {
+    tree.hub_.exchange.post(
+        [&hub = tree.hub_, caller = tree.caller_, place, with_bytes, use, fail, answer = answer] {
+          std::optional<Proof> proof;
+          try {
+            proof = Tree(hub, caller).proof(place, with_bytes);
+          } catch (const std::exception&) {
+            fail();
+            return answer(failure("The ledger does not answer at the moment. Please try again later."));
+          }
+          answer(use(std::move(proof)));
+        });
+  }
+
+  void open_proof(const Place& place) const {
+    tree.forget_failed();
+    auto page = std::make_shared<Page>();
+    tree.handles_.insert_or_assign(new_handle(), page);
+    with_proof(
+        place, true,
+        [page](std::optional<Proof> proof) -> sftp::Reply {
+          page->failed = !proof;
+          if (!proof) return not_found();
+          page->bytes = std::move(proof->bytes);
+          return sftp::OpenedReply{false};
+        },
+        [page] { page->failed = true; });
   }
 
   void open_delivery(const Place& place) const {
@@ -107,8 +144,8 @@ struct Tree::Visitor {
     Handle* const open = handle(read.handle);
     if (open == nullptr) return answer(failure("This handle is not open."));
     if (const Text* page = std::get_if<Text>(open)) {
-      if (read.offset >= page->bytes.size()) return answer(StatusReply{Status::eof, "End of file."});
-      const std::string part = page->bytes.substr(read.offset, read.length);
+      if (read.offset >= (*page)->bytes.size()) return answer(StatusReply{Status::eof, "End of file."});
+      const std::string part = (*page)->bytes.substr(read.offset, read.length);
       return answer(sftp::DataReply{{part.begin(), part.end()}});
     }
     const Reading* reading = std::get_if<Reading>(open);
@@ -133,14 +170,24 @@ struct Tree::Visitor {
     (*upload)->write(write.offset, std::move(write.data), done_by(answer));
   }
 
-  void operator()(const sftp::Stat& stat) const { answer_attributes(locate(stat.path)); }
+  void operator()(const sftp::Stat& stat) const {
+    const Place place = locate(stat.path);
+    if (!tree.is_proof(view, place)) return answer_attributes(place);
+    with_proof(
+        place, false,
+        [](const std::optional<Proof>& proof) -> sftp::Reply {
+          if (!proof) return not_found();
+          return sftp::AttributesReply{tree::file_attributes(proof->size, proof->time, Access::read)};
+        },
+        [] {});
+  }
 
   void operator()(const sftp::HandleStat& stat) const {
     Handle* const open = handle(stat.handle);
     if (open == nullptr) return answer(failure("This handle is not open."));
     const entry::Micros now = tree.hub_.exchange.now();
     if (const Text* page = std::get_if<Text>(open))
-      return answer(sftp::AttributesReply{tree::file_attributes(page->bytes.size(), now, Access::read)});
+      return answer(sftp::AttributesReply{tree::file_attributes((*page)->bytes.size(), now, Access::read)});
     if (const Upload* upload = std::get_if<Upload>(open))
       return answer(sftp::AttributesReply{
           tree.sent_attributes({(*upload)->id(), (*upload)->contiguous(), (*upload)->begun()})});

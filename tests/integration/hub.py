@@ -204,7 +204,7 @@ class Hub:
         folder = self.root / f"receipts-{agency}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        self.sftp(agency, f"-get -r /receipts {folder}/")
+        self.sftp(agency, f"-get /receipts/*/*.txt {folder}/")
         return {p.name: p.read_bytes().decode() for p in folder.rglob("*.txt")}
 
     def open_sealed(self, agency, sealed):

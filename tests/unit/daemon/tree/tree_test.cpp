@@ -19,6 +19,15 @@ using transfer::Stage;
 
 constexpr sftp::HandleId kNoHandle = 999'999;
 
+// A ledger that does not answer: proofs are in receipts_test.cpp.
+Evidence silent_evidence() {
+  const auto silent = []() -> service::Unavailable { return service::Unavailable("it does not answer"); };
+  return {[silent](auto, auto) -> std::vector<service::StoredEntry> { throw silent(); },
+          [silent](auto, auto) -> std::vector<merkle::Hash> { throw silent(); },
+          [silent]() -> std::optional<std::string> { throw silent(); },
+          [silent](auto) -> std::optional<std::string> { throw silent(); }};
+}
+
 class TreeTest : public testing::Test {
  protected:
   TreeTest() {
@@ -127,7 +136,8 @@ class TreeTest : public testing::Test {
   Hub hub{*stage.exchange,
           {"A hub", "hub.example.org/ledger", "SHA256:host",
            [](entry::Micros time) { return entry::format_time(time); }},
-          {}};
+          {},
+          Receipts(silent_evidence())};
   Session sender{hub, stage.sender}, receiver{hub, stage.receiver};
 };
 
@@ -159,6 +169,9 @@ TEST_F(TreeTest, EveryOperationIsAnsweredOnceWhoeverAsks) {
       "/receipts/" + month(),
       "/receipts/" + month() + "/x." + std::string(32, '0') + ".txt",
       "/receipts/2026-99/.txt",
+      "/receipts/log-keys",
+      "/receipts/log-keys/log-policy",
+      "/receipts/" + month() + "/x." + std::string(32, '0') + ".collected.receipt",
       "/etc/passwd",
       "/send/flow/../../../../etc/shadow",
       std::string(200'000, 'a'),
@@ -430,7 +443,7 @@ TEST_F(TreeTest, TenThousandDeliveriesAreListedInFullAndQuickly) {
     static_cast<void>(stage.ledger.append(batch));
   }
   stage.open();
-  Hub fresh{*stage.exchange, hub.facts, {}};
+  Hub fresh{*stage.exchange, hub.facts, {}, Receipts(silent_evidence())};
   for (const auto& [caller, path] : {std::pair{stage.receiver, std::string("/collect/flow")},
                                      {stage.receiver, "/receipts/" + month()},
                                      {stage.sender, "/send/flow"}}) {
