@@ -15,6 +15,7 @@ class InMemory : public LedgerReader {
   explicit InMemory(LedgerInMemory& ledger) : ledger_(ledger) {}
   std::uint64_t size() override { return ledger_.entries.size(); }
   verify::Source source() override { return ledger_.source(); }
+  exports::Source export_source() override { return {}; }
   void visit(std::uint64_t, const verify::Source::VisitEntry& visit) override {
     ledger_.source().entries(visit);
   }
