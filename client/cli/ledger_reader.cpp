@@ -9,6 +9,7 @@
 #include "ledger/service/client.h"
 #include "ledger/service/export_source.h"
 #include "ledger/store/store.h"
+#include "ledger/verify/exported.h"
 
 namespace chancery::cli {
 namespace {
@@ -91,6 +92,44 @@ class FolderReader : public LedgerReader {
   store::Store store_;
   store::Snapshot snapshot_;
   std::unique_ptr<Keys> keys_;  // none: details are withheld
+};
+
+// An export: details are never in one.
+class ExportReader : public LedgerReader {
+ public:
+  explicit ExportReader(const std::string& folder) : folder_(folder), exported_(folder) {}
+
+  std::uint64_t size() override { return exported_.size(); }
+  verify::Source source() override { return exported_.source(); }
+  exports::Source export_source() override {
+    throw std::invalid_argument(folder_ + " is an export already: copy the folder.");
+  }
+  void visit(std::uint64_t from, const verify::Source::VisitEntry& visit) override {
+    exported_.visit(from, visit);
+  }
+  std::string entry(std::uint64_t seq) override {
+    std::optional<std::string> found;
+    exported_.visit(seq, [&](std::uint64_t, std::string_view text, const verify::Openings*) {
+      found = text;
+      return false;
+    });
+    if (!found) {
+      throw std::runtime_error(folder_ + " has no entry " + std::to_string(seq) +
+                               ": `chancery ledger verify` says what is wrong.");
+    }
+    return *found;
+  }
+  std::optional<std::string> newest_checkpoint() override {
+    return exported_.checkpoint().empty() ? std::nullopt : std::optional(exported_.checkpoint());
+  }
+  std::vector<merkle::Hash> inclusion(std::uint64_t, std::uint64_t) override {
+    throw std::invalid_argument(
+        "a proof is made from the ledger's folder or from the service's socket, not from an export.");
+  }
+
+ private:
+  std::string folder_;
+  verify::Exported exported_;
 };
 
 class ServiceReader : public LedgerReader {
@@ -212,6 +251,12 @@ std::unique_ptr<LedgerReader> open_ledger(const std::string& where, const std::s
   if (!std::filesystem::is_directory(where)) {
     throw std::invalid_argument(where +
                                 " is neither the folder of a ledger nor the socket of chancery-ledgerd.");
+  }
+  if (verify::Exported::is_one(where)) {
+    if (!keys.empty()) {
+      throw std::invalid_argument("--keys goes with the folder of a ledger: an export has no details.");
+    }
+    return std::make_unique<ExportReader>(where);
   }
   return std::make_unique<FolderReader>(where, keys);
 }

@@ -12,7 +12,8 @@
 
 namespace chancery::cli {
 
-// A ledger as it was when it was opened: a folder on disk, or the running service behind its socket.
+// A ledger as it was when it was opened: a folder on disk, an export, or the running service behind its
+// socket.
 class LedgerReader {
  public:
   virtual ~LedgerReader() = default;
@@ -27,9 +28,9 @@ class LedgerReader {
   virtual std::vector<merkle::Hash> inclusion(std::uint64_t seq, std::uint64_t size) = 0;
 };
 
-// `where` is the folder of a ledger, whose details are read with the key files in the folder `keys` (empty:
-// withheld); or the socket of a running service, whose details are read if this user is its administrator or
-// the hub. Throws when there is neither, or when the keys are not this ledger's.
+// `where` is an export; or the folder of a ledger, whose details are read with the key files in the folder
+// `keys` (empty: withheld); or the socket of a running service, whose details are read if this user is its
+// administrator or the hub. Throws when there is neither, or when the keys are not this ledger's.
 std::unique_ptr<LedgerReader> open_ledger(const std::string& where, const std::string& keys);
 
 // The two that the first entry names. Throws when it does not.

@@ -164,9 +164,11 @@ int ledger_verify(Arguments arguments) {
   auto options = options_of(
       arguments,
       "[--policy FILE | --key VKEY] [--newer-than FILE] [--max-age HOURS] [--keys KEYDIR] [--json] "
-      "DIR|SOCKET",
+      "DIR|SOCKET|EXPORT",
       "Checks a ledger from the bytes of its entries: every hash, the chain, the tree, every checkpoint, the "
-      "details that can be read. DIR is the ledger's folder, SOCKET that of a running chancery-ledgerd. "
+      "details that can be read. DIR is the ledger's folder, SOCKET that of a running chancery-ledgerd, "
+      "EXPORT what `chancery ledger "
+      "export` has written: then every byte of it is checked. "
       "Exits with 0 if all is right, 1 with findings, 2 if it cannot tell.");
   add_trust_options(options);
   options.add_options()(

@@ -42,6 +42,9 @@ void TreeCheck::expect_stored(std::uint64_t index, const merkle::Hash& stored) {
 }
 
 void TreeCheck::flush() {
+  if (source_.recomputed) {
+    source_.recomputed(pending_);
+  }
   if (source_.hashes && !unreadable_ && !pending_.empty()) {
     std::uint64_t next = compared_;
     const std::uint64_t end = compared_ + pending_.size();

@@ -146,6 +146,9 @@ Report check(const Source& source, std::span<const note::VerifierKey> pinned, co
   reading(findings, [&] {
     HeadCheck(source, entries.log_events(), tree, pinned, findings).run(report, demands.newer_than);
   });
+  if (source.own_findings) {
+    source.own_findings([&](const Finding& finding) { findings.add(finding.seq, finding.text); });
+  }
   findings.report(report);
   return report;
 }

@@ -23,6 +23,12 @@ namespace chancery::verify {
 // What is known behind an entry's commitments; nullptr when the reader was not given it.
 using Openings = std::span<const opening::FieldOpening>;
 
+// One thing that is wrong: at an entry, or (nullopt) with the ledger as a whole.
+struct Finding {
+  std::optional<std::uint64_t> seq;
+  std::string text;
+};
+
 // Whence a ledger is read. The functions are called from the thread that called check(), may throw, and
 // answer in ascending order until they are answered false. A store::Error of damage becomes a finding;
 // anything else ends the check.
@@ -36,16 +42,15 @@ struct Source {
       hashes;
   // What is written down as the ledger's size and root. Empty where nothing is.
   std::function<note::Checkpoint()> head;
+  // Given every hash of the tree as it is recomputed, in stored order, while the entries are read. May be
+  // empty.
+  std::function<void(std::span<const merkle::Hash>)> recomputed;
+  // Called last, for what the source itself has found wrong. May be empty.
+  std::function<void(const std::function<void(const Finding&)>&)> own_findings;
 };
 
 // The tables of an environment that is open for reading. The snapshot must outlive the source.
 Source source_of(const store::Snapshot& snapshot);
-
-// One thing that is wrong: at an entry, or (nullopt) with the ledger as a whole.
-struct Finding {
-  std::optional<std::uint64_t> seq;
-  std::string text;
-};
 
 inline constexpr std::size_t kMaxFindings = 100;
 

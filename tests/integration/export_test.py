@@ -71,6 +71,10 @@ class Export(unittest.TestCase):
         self.export("ledger")
         self.export("ledger", self.hub.root / "fresh")
         self.assertTrue(files(self.out) == files(self.hub.root / "fresh"), "grown and fresh differ")
+        self.hub.chancery("ledger", "verify", "--policy", self.out / "log-policy", self.out)
+        shown = self.hub.chancery("ledger", "show", self.out).stdout
+        self.assertGreater(shown.count("\n"), 256)
+        self.assertNotIn("more-1", shown)
         subprocess.run(["sha256sum", "--quiet", "--strict", "-c", "SHA256SUMS"], cwd=self.out, check=True)
 
     def test_it_tells_nothing_of_a_person(self):
@@ -82,6 +86,7 @@ class Export(unittest.TestCase):
         exported = files(self.out)
         policies = {path for path in exported if path.startswith("policies/")}
         self.assertTrue(policies)
+        self.hub.chancery("ledger", "verify", self.out)
         for value in personal_values(self.hub):
             shown = self.hub.chancery("ledger", "show", "--json", self.hub.path("ledger_socket")).stdout
             self.assertTrue(value == b"Kowalczyk" or value.decode() in shown, f"the hub was never told {value}")
@@ -118,6 +123,25 @@ class Export(unittest.TestCase):
         done = self.verify_py()
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stdout, "(?m)^entry [0-9]+: its hash is not the one in tile/0/000$")
+
+    def test_an_export_that_was_changed_does_not_verify(self):
+        self.put(2)
+        self.wait_for_checkpoint()
+        self.export("ledger_socket")
+        (bundle,) = (self.out / "tile/entries/000.p").iterdir()
+        before = bundle.read_bytes()
+        place = before.index(b"event file.accepted")
+        bundle.write_bytes(before[:place] + b"event file.abcepted" + before[place + 19:])
+        done = self.hub.chancery("ledger", "verify", self.out, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"tile/0/000.p/{bundle.name}", done.stdout)
+        bundle.write_bytes(before[:100])
+        done = self.hub.chancery("ledger", "verify", self.out, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"tile/entries/000.p/{bundle.name} is not a bundle", done.stdout)
+        for arguments in (("verify", "--keys", self.hub.path("ledger_keys"), self.out), ("prove", "1", self.out),
+                          ("export", self.out, self.hub.root / "again")):
+            self.assertEqual(self.hub.chancery("ledger", *arguments, check=False).returncode, 2)
 
     def test_mistakes_are_answered_with_a_hint_and_harm_nothing(self):
         papers = self.hub.root / "papers"
