@@ -95,6 +95,12 @@ class TreesAndNotes(unittest.TestCase):
             self.assertEqual(note.root, root)
             self.assertEqual(note.sha256, hashlib.sha256(text.encode()).hexdigest())
 
+    def test_a_checkpoint_that_torchwood_signed_with_ml_dsa_44(self):
+        key = signatures.Key((CORE / "torchwood/log.vkey").read_text().strip())
+        self.assertEqual(key.kind, signatures.ML_DSA_44)
+        note = signatures.Checkpoint(CORE / "torchwood/checkpoint", key.name, [key])
+        self.assertEqual((note.wrong, note.size, note.signed), (None, 1, {key.text}))
+
     def test_merkle_roots_of_rfc_6962_s_reference_tree(self):
         # The leaves and roots of certificate-transparency's and transparency-dev/merkle's reference tree.
         leaves = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]

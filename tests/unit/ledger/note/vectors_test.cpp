@@ -3,6 +3,11 @@
 #include <iterator>
 
 #include <boost/json.hpp>
+#include <botan/hash.h>
+#include <botan/hex.h>
+#include <botan/ml_dsa.h>
+#include <botan/pubkey.h>
+#include <botan/rng.h>
 #include <gtest/gtest.h>
 
 #include "ledger/note/note.h"
@@ -81,6 +86,42 @@ TEST(TesseraLog, EveryCheckpointVerifiesAndIsTheRootOfItsEntries) {
       frontier.append(merkle::leaf_hash(std::string_view(log.at("entries").at(size).as_string())), stored);
     }
   }
+}
+
+TEST(Torchwood, ACheckpointSignedWithMlDsa44ByOthersVerifies) {
+  std::string vkey = vectors::core("torchwood/log.vkey");
+  vkey.pop_back();
+  const std::vector keys{VerifierKey::parse(vkey).value()};
+  EXPECT_EQ(keys.front().type(), KeyType::ml_dsa_44);
+  auto note = std::get<Note>(parse_note(vectors::core("torchwood/checkpoint")));
+  EXPECT_EQ(verify_note(note, keys), Signed::valid);
+  EXPECT_EQ(parse_checkpoint(note.text)->origin, keys.front().name());
+  // Time, challenge, response, hints.
+  for (const std::size_t at : {0U, 7U, 8U, 39U, 40U, 2300U, 2344U, 2427U}) {
+    Note changed = note;
+    changed.signatures.front().signature.at(at) ^= 1;
+    EXPECT_EQ(verify_note(changed, keys), Signed::bad_signature) << at;
+  }
+}
+
+// C2SP/CCTV, ML-DSA/accumulated: a hundred keys from seeds that are SHAKE-128 of nothing, and the
+// deterministic signature of the empty message by each, all of it put into one hash.
+TEST(MlDsa44Vectors, AHundredKeysAndSignaturesAccumulate) {
+  constexpr std::size_t kKeys = 100;
+  const auto seeds =
+      Botan::HashFunction::create_or_throw("SHAKE-128(" + std::to_string(kKeys * 256) + ")")->final();
+  const auto all = Botan::HashFunction::create_or_throw("SHAKE-128(256)");
+  Botan::Null_RNG no_randomness;
+  for (std::size_t i = 0; i < kKeys; ++i) {
+    const std::span<const std::uint8_t> seed(seeds.data() + 32 * i, 32);
+    const Botan::ML_DSA_PrivateKey key(seed, Botan::ML_DSA_Mode(Botan::ML_DSA_Mode::ML_DSA_4x4));
+    const auto public_key = key.public_key()->public_key_bits();
+    all->update(public_key);
+    Botan::PK_Signer signer(key, no_randomness, "Deterministic");
+    all->update(signer.signature(no_randomness));
+  }
+  EXPECT_EQ(Botan::hex_encode(all->final(), false),
+            "d51148e1f9f4fa1a723a6cf42e25f2a99eb5c1b378b3d2dbbd561b1203beeae4");
 }
 
 }  // namespace
