@@ -46,8 +46,8 @@ std::optional<std::vector<SeqRange>> parse_seqs(std::string_view text) {
 
 std::string format_seqs(std::vector<std::uint64_t> seqs) {
   std::ranges::sort(seqs);
-  const auto repeated = std::ranges::unique(seqs);
-  seqs.erase(repeated.begin(), repeated.end());
+  seqs.erase(std::unique(seqs.begin(), seqs.end()),
+             seqs.end());  // clang 14 cannot compile std::ranges::unique
   std::string text;
   for (std::size_t i = 0; i < seqs.size(); ++i) {
     const std::uint64_t first = seqs[i];
