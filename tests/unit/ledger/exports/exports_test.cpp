@@ -64,8 +64,7 @@ TEST_F(ExportTest, sums_are_of_every_other_file) {
 
 TEST_F(ExportTest, grown_is_byte_for_byte_what_is_written_at_once) {
   GrowingLedger ledger;
-  for (const std::uint64_t size :
-       {1U, 255U, 256U, 257U, 513U, 65535U, 65536U, 65537U, 65792U, 70000U}) {
+  for (const std::uint64_t size : {1U, 255U, 256U, 257U, 513U, 65535U, 65536U, 65537U, 65792U, 70000U}) {
     ledger.grow_to(size);
     write(ledger, "grown");
     EXPECT_EQ(content("grown"), fresh(ledger)) << size;
