@@ -304,6 +304,8 @@ def verify(folder, pinned=(), newer=(), max_age=None):
     if None in marks.values():
         raise ValueError("what the ledger is to be newer than is no signed checkpoint")
     export.check_files()
+    if not any(re.match("checkpoint$|SHA256SUMS$|log-policy$|tile/", name) for name in export.files):
+        raise ValueError(f"there is no export in {folder}")
     size = "checkpoint" in export.files and Checkpoint(os.path.join(folder, "checkpoint"), "", []).size or 0
     sizes = {number_of(name[12:]) for name in export.files if name.startswith("checkpoints/")} | set(marks.values())
     export.check_entries(size, sorted(sizes - {0, None}))

@@ -113,6 +113,9 @@ void EntryCheck::note_key(std::uint64_t seq) {
   }
   const auto known = std::ranges::find(events_.keys, *key, &LogEvents::Key::key);
   if (view_.event == "log.key.add") {
+    if (plain("last-trusted-size") != "-") {
+      findings_.add(seq, "it adds a key and ends it at once: its last-trusted-size is not -");
+    }
     if (known != events_.keys.end()) {
       findings_.add(seq, "it adds a key that entry " + std::to_string(known->seq) + " has named already");
     } else {

@@ -1,8 +1,10 @@
 #include "ledger/verify/exported.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 
+#include "ledger/exports/documents.h"
 #include "ledger/exports/folder.h"
 #include "ledger/exports/layout.h"
 #include "ledger/exports/sums.h"
@@ -34,6 +36,17 @@ std::vector<std::uint64_t> kept_sizes(const fs::path& folder, std::vector<std::s
   });
   std::ranges::sort(sizes);
   return sizes;
+}
+
+// Whether a file of this name may be in an export, whatever it holds.
+bool has_a_place(std::string_view path) {
+  constexpr std::array kFolders{std::string_view("tile/"), std::string_view("checkpoints/"), kPolicies};
+  constexpr std::array kFiles{exports::kCheckpoint, exports::kSums, exports::kLogPolicy,
+                              exports::kLogPolicyEd25519};
+  return std::ranges::any_of(kFolders, [&](std::string_view folder) { return path.starts_with(folder); }) ||
+         std::ranges::any_of(kFiles, [&](const char* name) { return path == name; }) ||
+         std::ranges::any_of(exports::documents(),
+                             [&](const exports::Document& document) { return path == document.name; });
 }
 
 }  // namespace
@@ -258,6 +271,8 @@ void Exported::check_the_rest() {
   exports::walk(folder_, "", [&](const std::string& path, bool regular) {
     if (!regular) {
       find(path + " is no plain file");
+    } else if (!has_a_place(path)) {
+      find(path + " has no place in an export");
     } else if (sums_ && path != exports::kSums && !sums_->contains(path)) {
       find(path + " is not listed in " + exports::kSums);
     }

@@ -129,7 +129,6 @@ def damage(log):
         **{f"policies/{policy}/{path}": None for path in log.policies[policy]},
         f"policies/{hashlib.sha256(b'').hexdigest()}/x": None,
         **other_policy()}), "entry 1:"
-    yield "empty", "no file at all", {}, ""
     yield "empty", "every file without a byte", {name: b"" for name in sound}, ""
     yield "empty", "a checkpoint of size 0", with_sums({
         "checkpoint": Signer.ask(log.origin, 0, base64.b64encode(hashlib.sha256().digest()).decode(), 1, *FIRST).encode(),
@@ -299,6 +298,7 @@ def corpus(transfers):
         yield "sound", f"of {size} entries", with_sums(grown.files()), [], 0, None
     yield "sound", "without policies", with_sums({
         name: content for name, content in log.files().items() if not name.startswith("policies/")}), [], 0, None
+    yield "cannot tell", "a folder without a file", {}, [], 2, None
     for kind, name, files, words in [*edits(log, history(transfers + 5, key=5)), *damage(small), *checkpoints(small)]:
         yield kind, name, files, [], 0 if kind == "sound" else 1, words
     for kind, name, liar, place in liars():

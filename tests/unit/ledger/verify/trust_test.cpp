@@ -115,6 +115,7 @@ TEST(VerifyKeys, EntriesThatNameKeysWronglyAreFindings) {
   EXPECT_TRUE(finding("log.key.add", other.verifier().text(), "-"));
   EXPECT_TRUE(finding("log.key.add", "nonsense", "-"));
   EXPECT_TRUE(finding("log.key.add", first, "-"));
+  EXPECT_TRUE(finding("log.key.add", next.verifier().text(), "5"));
   EXPECT_TRUE(finding("log.key.retire", next.verifier().text(), "12"));
   EXPECT_TRUE(finding("log.key.retire", first, "-"));
   EXPECT_TRUE(finding("log.key.retire", first, "13"));
