@@ -18,6 +18,7 @@
 #include "daemon/net/admission.h"
 #include "daemon/net/server.h"
 #include "daemon/net/signals.h"
+#include "daemon/start/auditing.h"
 #include "daemon/start/past.h"
 #include "daemon/tree/tree.h"
 #include "policies/calendar/civil_date.h"
@@ -177,12 +178,15 @@ int serve(const std::filesystem::path& directory) {
   transfer::Exchange exchange({settings.objects, settings.policies, settings.temporary_suffixes,
                                std::max(kLeastWorkers, 2 * std::thread::hardware_concurrency())},
                               ledger_of(*client), past_of(*client, head), now, log);
+  Auditing auditing(settings.ledger_socket, settings.policies.parent_path() / "audit", settings.policies,
+                    log);
   tree::Hub hub{
       exchange,
       {settings.name, settings.origin, key.fingerprint(),
        [&](entry::Micros time) { return calendar::civil_time(settings.timezone, time / 1'000'000); }},
       {},
-      tree::Receipts(evidence_of(*client, exchange))};
+      tree::Receipts(evidence_of(*client, exchange)),
+      &auditing.audit()};
   const Ending ending{exchange, client};
   exchange.activate(config->policy);
   {
@@ -195,6 +199,7 @@ int serve(const std::filesystem::path& directory) {
         " entries");
     net::wait_for_stop([&] { reload(directory, *config, exchange); });
     ::sd_notify(0, "STOPPING=1");
+    auditing.stop();
     server.stop();
   }
   return kStopped;

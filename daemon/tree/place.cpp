@@ -52,6 +52,11 @@ Place locate(std::string_view path) {
     if (parts.size() == 3) return {Kind::log_keys_file, std::string(kLogKeys), std::string(parts[2])};
     return {};
   }
+  if (parts[0] == "audit") {
+    Place place{Kind::audit, {}, {}};
+    for (std::size_t i = 1; i < parts.size(); ++i) place.name.append(i > 1 ? "/" : "").append(parts[i]);
+    return place;
+  }
   for (const Branch& branch : kBranches) {
     if (parts[0] != branch.name) continue;
     if (parts.size() == 1) return {branch.top, {}, {}};

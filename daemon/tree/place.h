@@ -19,6 +19,7 @@ enum class Kind {
   receipts,        // /receipts
   receipts_month,  // /receipts/YYYY-MM
   receipt,         // /receipts/YYYY-MM/NAME
+  audit,           // /audit and whatever is below it
   log_keys,        // /receipts/log-keys
   log_keys_file,   // /receipts/log-keys/NAME
   nowhere,
@@ -27,7 +28,7 @@ enum class Kind {
 struct Place {
   Kind kind = Kind::nowhere;
   std::string folder;  // ROUTE or YYYY-MM
-  std::string name;    // of a file
+  std::string name;    // of a file; below /audit its path from there
 };
 
 // The absolute form of a path as a client sent it, relative ones from "/": no empty, "." or ".." components,

@@ -110,9 +110,12 @@ std::string readme_text(const HubFacts& hub, const route::Policy& policy, const 
   out << hub.name << "\n\nYou are " << account.user << ", an account of " << agency.name << " (" << agency.id
       << ").\n\n";
   if (account.role == agreement::AccountRole::auditor) {
-    out << "You are an auditor: this page is all there is to see here. The ledger itself is verified at the "
-           "hub, from "
-           "its\nsocket or a copy of its folder: chancery ledger verify.\n\nIts name: "
+    out << "You are an auditor. In /audit is the ledger, for you to copy whole (get -r /audit): plain "
+           "files without\nanybody's details. FORMAT.md in it says what they are. Check your copy with "
+           "`python3 "
+           "verify.py .` in it, or with\n`chancery ledger verify audit`, and with --policy and the "
+           "log-policy that "
+           "the hub has given you by another way.\n\nThe ledger's name: "
         << hub.origin << "\nThis hub's SSH host key: " << hub.host_key_fingerprint << "\n";
     return with_crlf(out.str());
   }

@@ -167,6 +167,25 @@ std::optional<sftp::Attributes> Tree::file_attributes(const View& view, const Pl
   return std::nullopt;
 }
 
+bool Tree::is_audit(const View& view, const Place& place) const {
+  return place.kind == Kind::audit && hub_.audit != nullptr &&
+         view.account->role == agreement::AccountRole::auditor;
+}
+
+std::vector<sftp::NamedFile> Tree::list_audit(const Place& place) const {
+  const entry::Micros now = hub_.exchange.now();
+  std::vector<sftp::NamedFile> files;
+  for (const char* name : {".", ".."})
+    files.push_back(named(name, directory_attributes(now), caller_.agency, now));
+  for (const auto& [name, node] : hub_.audit->list(place.name)) {
+    files.push_back(named(name,
+                          node.folder ? directory_attributes(node.modified)
+                                      : tree::file_attributes(node.size, node.modified, Access::read),
+                          caller_.agency, now));
+  }
+  return files;
+}
+
 std::optional<sftp::Attributes> Tree::attributes(const View& view, const Place& place) const {
   if (folder_exists(view, place)) return directory_attributes(hub_.exchange.now());
   return file_attributes(view, place);
@@ -187,6 +206,7 @@ std::vector<sftp::NamedFile> Tree::list(const View& view, const Place& place) co
       for (const auto& [kind, name] :
            {std::pair{Kind::send, "send"}, {Kind::collect, "collect"}, {Kind::receipts, "receipts"}})
         if (folder_exists(view, {kind, {}, {}})) add_folder(name);
+      if (is_audit(view, {Kind::audit, {}, {}})) add_folder("audit");
       add("README.txt", *file_attributes(view, {Kind::readme, {}, {}}));
       break;
     case Kind::send:
@@ -232,8 +252,9 @@ void Tree::forget_failed() {
     const Reading* reading = std::get_if<Reading>(&one.second);
     const Directory* directory = std::get_if<Directory>(&one.second);
     const Text* page = std::get_if<Text>(&one.second);
-    return (page != nullptr && (*page)->failed) || (reading != nullptr && (*reading)->failed) ||
-           (directory != nullptr && (*directory)->failed);
+    const Audited* audited = std::get_if<Audited>(&one.second);
+    return (audited != nullptr && (*audited)->failed) || (page != nullptr && (*page)->failed) ||
+           (reading != nullptr && (*reading)->failed) || (directory != nullptr && (*directory)->failed);
   });
 }
 

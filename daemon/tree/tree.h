@@ -13,6 +13,7 @@
 
 #include "daemon/sftp/message.h"
 #include "daemon/transfer/exchange.h"
+#include "daemon/tree/audit.h"
 #include "daemon/tree/place.h"
 #include "daemon/tree/receipts.h"
 #include "daemon/tree/texts.h"
@@ -41,6 +42,7 @@ struct Hub {
   HubFacts facts;
   Times times;
   Receipts receipts;
+  Audit* audit = nullptr;  // none: nothing is shown to auditors
 };
 
 using Answer = std::function<void(sftp::Reply)>;
@@ -78,7 +80,13 @@ class Tree {
     std::atomic<bool> failed{false};
   };
   using Reading = std::shared_ptr<Opening>;
-  using Handle = std::variant<Text, Directory, Upload, Reading>;
+  // A file of /audit being opened, in the same way.
+  struct Auditing {
+    std::shared_ptr<const AuditFile> file;
+    std::atomic<bool> failed{false};
+  };
+  using Audited = std::shared_ptr<Auditing>;
+  using Handle = std::variant<Text, Directory, Upload, Reading, Audited>;
   struct Visitor;
 
   // The account as the policy in force has it; nullopt once it was withdrawn.
@@ -101,6 +109,9 @@ class Tree {
   std::optional<sftp::Attributes> file_attributes(const View& view, const Place& place) const;
   std::vector<sftp::NamedFile> list(const View& view, const Place& place) const;
   std::optional<std::string> text(const View& view, const Place& place) const;
+  // Whether the place is in /audit and this account sees that.
+  bool is_audit(const View& view, const Place& place) const;
+  std::vector<sftp::NamedFile> list_audit(const Place& place) const;
   // A proof in /receipts: what is asked of it may block, so a worker does it.
   struct Proof {
     std::string bytes;

@@ -37,6 +37,8 @@ transfer::Done done_by(Answer answer) {
   };
 }
 
+bool is_folder(const std::optional<Audit::Node>& node) { return node && node->folder; }
+
 }  // namespace
 
 // One operator() for each operation of message.h.
@@ -60,6 +62,7 @@ struct Tree::Visitor {
     const Place place = locate(open.path);
     if ((open.flags & (sftp::kWrite | sftp::kAppend)) != 0) return open_to_write(place);
     if (place.kind == Kind::collect_file) return open_delivery(place);
+    if (tree.is_audit(view, place)) return open_audit(place);
     if (auto text = tree.text(view, place)) {
       auto page = std::make_shared<Page>();
       page->bytes = std::move(*text);
@@ -69,6 +72,41 @@ struct Tree::Visitor {
     if (place.kind == Kind::send_file && tree.file_attributes(view, place))
       return answer(tree.refuse(place, "not-readable", "What was put in /send cannot be read back."));
     answer(not_found());
+  }
+
+  // The disk is read by a worker: here, and when the file is read.
+  void open_audit(const Place& place) const {
+    tree.forget_failed();
+    auto opening = std::make_shared<Auditing>();
+    tree.handles_.insert_or_assign(new_handle(), opening);
+    tree.hub_.exchange.post([audit = tree.hub_.audit, place, opening, answer = answer] {
+      opening->file = audit->open(place.name);
+      if (opening->file) return answer(sftp::OpenedReply{false});
+      opening->failed = true;
+      answer(not_found());
+    });
+  }
+
+  void read_audit(const sftp::Read& read, const Audited& opened) const {
+    tree.hub_.exchange.post([read, file = opened->file, answer = answer] {
+      try {
+        auto bytes = file->read(read.offset, read.length);
+        if (bytes.empty()) return answer(StatusReply{Status::eof, "End of file."});
+        answer(sftp::DataReply{std::move(bytes)});
+      } catch (const std::exception&) {
+        answer(failure("The hub could not read this file. Please try again later."));
+      }
+    });
+  }
+
+  void stat_audit(const Place& place) const {
+    tree.hub_.exchange.post([audit = tree.hub_.audit, place, answer = answer] {
+      const auto node = audit->find(place.name);
+      if (!node) return answer(not_found());
+      answer(sftp::AttributesReply{node->folder
+                                       ? directory_attributes(node->modified)
+                                       : tree::file_attributes(node->size, node->modified, Access::read)});
+    });
   }
 
   void open_to_write(const Place& place) const {
@@ -148,6 +186,8 @@ struct Tree::Visitor {
       const std::string part = (*page)->bytes.substr(read.offset, read.length);
       return answer(sftp::DataReply{{part.begin(), part.end()}});
     }
+    if (const Audited* audited = std::get_if<Audited>(open); audited != nullptr && (*audited)->file)
+      return read_audit(read, *audited);
     const Reading* reading = std::get_if<Reading>(open);
     if (reading == nullptr || !(*reading)->reading)
       return answer(failure("What is put in /send cannot be read back."));
@@ -172,6 +212,7 @@ struct Tree::Visitor {
 
   void operator()(const sftp::Stat& stat) const {
     const Place place = locate(stat.path);
+    if (tree.is_audit(view, place)) return stat_audit(place);
     if (!tree.is_proof(view, place)) return answer_attributes(place);
     with_proof(
         place, false,
@@ -191,6 +232,9 @@ struct Tree::Visitor {
     if (const Upload* upload = std::get_if<Upload>(open))
       return answer(sftp::AttributesReply{
           tree.sent_attributes({(*upload)->id(), (*upload)->contiguous(), (*upload)->begun()})});
+    if (const Audited* audited = std::get_if<Audited>(open); audited != nullptr && (*audited)->file)
+      return answer(
+          sftp::AttributesReply{tree::file_attributes((*audited)->file->size(), now, Access::read)});
     if (const Reading* reading = std::get_if<Reading>(open); reading != nullptr && (*reading)->reading) {
       const auto& delivery = (*reading)->reading->delivery();
       return answer(sftp::AttributesReply{
@@ -225,7 +269,8 @@ struct Tree::Visitor {
 
   void operator()(const sftp::OpenDirectory& open) const {
     const Place place = locate(open.path);
-    if (!tree.folder_exists(view, place)) return answer(not_found());
+    const bool audit = tree.is_audit(view, place);
+    if (!audit && !tree.folder_exists(view, place)) return answer(not_found());
     tree.forget_failed();
     const auto open_folders = std::count_if(tree.handles_.begin(), tree.handles_.end(), [](const auto& one) {
       return std::holds_alternative<Directory>(one.second);
@@ -236,9 +281,14 @@ struct Tree::Visitor {
     // A worker makes the list, which may be of 100,000 receipts, by a tree of its own: this one may end
     // before.
     tree.hub_.exchange.post(
-        [&hub = tree.hub_, caller = tree.caller_, view = view, place, listing, answer = answer] {
+        [&hub = tree.hub_, caller = tree.caller_, view = view, place, audit, listing, answer = answer] {
           try {
-            listing->files = Tree(hub, caller).list(view, place);
+            if (audit && !is_folder(hub.audit->find(place.name))) {
+              listing->failed = true;
+              return answer(not_found());
+            }
+            const Tree own(hub, caller);
+            listing->files = audit ? own.list_audit(place) : own.list(view, place);
           } catch (const std::exception&) {
             listing->failed = true;
             return answer(failure("The hub could not list this folder. Please try again later."));

@@ -143,6 +143,43 @@ class Export(unittest.TestCase):
                           ("export", self.out, self.hub.root / "again")):
             self.assertEqual(self.hub.chancery("ledger", *arguments, check=False).returncode, 2)
 
+    def test_auditors_copy_it_over_sftp_and_nobody_else_sees_it(self):
+        sizes = []
+        for round_ in range(2):
+            self.put(3 + 130 * round_, f"kowalczyk-family-{round_}")
+            self.wait_for_checkpoint()
+            self.hub.processes["chanceryd"].terminate()
+            self.hub.processes.pop("chanceryd").wait()
+            self.hub.start_chanceryd()
+            size = len(self.hub.entries()) - 1
+            audit = self.hub.directory / "var" / "audit"
+            hubs.wait_until("an export", lambda: (audit / "checkpoint").is_file()
+                            and int((audit / "checkpoint").read_text().split("\n")[1]) >= size)
+            copy = self.hub.root / f"copy-{round_}"
+            copy.mkdir()
+            self.hub.sftp("audit", f"get -r /audit {copy}/")
+            self.hub.chancery("ledger", "verify", "--policy", copy / "audit/log-policy", copy / "audit")
+            copied = files(copy / "audit")
+            self.assertTrue(copied == files(audit))
+            self.assertTrue(any(path.startswith("policies/") for path in copied))
+            sizes.append(int(copied["checkpoint"].split(b"\n")[1]))
+            for value in [b"kowalczyk-family", *personal_values(self.hub)]:
+                for path, content in copied.items():
+                    self.assertFalse(value in content and not path.startswith("policies/"), f"{value} in {path}")
+        self.assertGreater(sizes[1], sizes[0] + 256)
+
+        before = files(audit)
+        for command in (f"put {self.hub.root}/copy-0/audit/checkpoint /audit/checkpoint", f"put {self.hub.root}/copy-0/audit/checkpoint /audit/new",
+                        "rm /audit/checkpoint", "rename /audit/checkpoint /audit/c", "mkdir /audit/new", "rmdir /audit/tile",
+                        "chmod 777 /audit/checkpoint", "symlink /audit/checkpoint /audit/link", "get /audit/.writing /dev/null",
+                        "get /audit/../host_key /dev/null", "ls /audit/nothing"):
+            self.assertNotEqual(self.hub.sftp("audit", command, check=False).returncode, 0, command)
+        self.assertTrue(files(audit) == before)
+        self.assertIn("verify.py", self.hub.sftp("audit", "ls /audit").stdout)
+        self.assertNotIn("audit", self.hub.sftp(self.hub.sender, "ls /").stdout)
+        for command in ("ls /audit", "get /audit/checkpoint /dev/null", "get -r /audit /dev/null"):
+            self.assertNotEqual(self.hub.sftp(self.hub.sender, command, check=False).returncode, 0, command)
+
     def test_mistakes_are_answered_with_a_hint_and_harm_nothing(self):
         papers = self.hub.root / "papers"
         papers.mkdir()
