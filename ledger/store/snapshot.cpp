@@ -115,6 +115,21 @@ void Snapshot::visit_entries(std::uint64_t from, const Visit& visit) const {
        [&](std::uint64_t seq, const MDB_val& value) { return visit(seq, text_of(value)); });
 }
 
+void Snapshot::visit_openings(
+    std::uint64_t from,
+    const std::function<bool(std::uint64_t, std::span<const std::uint8_t>)>& visit) const {
+  const CursorPtr handle = cursor(state_->txn.get(), state_->tables.opening);
+  const Key first = big_endian(from);
+  MDB_val key = value_of(first);
+  MDB_val value{};
+  for (int code = mdb_cursor_get(handle.get(), &key, &value, MDB_SET_RANGE); code != MDB_NOTFOUND;
+       code = mdb_cursor_get(handle.get(), &key, &value, MDB_NEXT)) {
+    check(code, "the table opening cannot be read");
+    if (key.mv_size != first.size()) damaged("the key of an opening is not 8 bytes");
+    if (!visit(from_big_endian(bytes_of(key)), bytes_of(value))) return;
+  }
+}
+
 void Snapshot::visit_hashes(std::uint64_t from,
                             const std::function<bool(std::uint64_t, const merkle::Hash&)>& visit) const {
   walk(state_->txn.get(), state_->tables.node, from, "stored hash",

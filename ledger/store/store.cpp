@@ -199,8 +199,25 @@ struct Store::State {
       const int code = mdb_del(txn, tables.checkpoint, &key, nullptr);
       if (code != MDB_NOTFOUND) check(code, "a checkpoint cannot be dropped");
     }
+    write_resealed(txn, batch);
     for (const auto& [name, value] : batch.meta) {
       put(txn, tables.meta, value_of(name), value_of(value), 0, "meta cannot be written");
+    }
+  }
+
+  void write_resealed(MDB_txn* txn, const Batch& batch) const {
+    for (const auto& [seq, sealed] : batch.resealed) {
+      const Key name = big_endian(seq);
+      MDB_val key = value_of(name);
+      MDB_val value{};
+      const std::string what = "the openings of entry " + std::to_string(seq) + " cannot be replaced";
+      check(mdb_get(txn, tables.opening, &key, &value), what);
+      if (sealed.empty()) {
+        check(mdb_del(txn, tables.opening, &key, nullptr), what);
+      } else {
+        value = value_of(sealed);
+        check(mdb_put(txn, tables.opening, &key, &value, 0), what);
+      }
     }
   }
 

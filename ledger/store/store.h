@@ -60,7 +60,7 @@ struct StoredCheckpoint {
   std::string note;
 };
 
-// What one commit adds. Entries, nodes, ids and openings continue those that are stored.
+// What one commit changes. Entries, nodes, ids and openings continue those that are stored.
 struct Batch {
   std::uint64_t first_seq = 0;
   std::vector<std::string> entries;                 // canonical text, of first_seq, first_seq + 1, ...
@@ -70,7 +70,9 @@ struct Batch {
   merkle::Hash root{};  // of the tree with these entries; ignored if there are none
   std::vector<StoredCheckpoint> checkpoints;
   std::vector<CheckpointName> dropped_checkpoints;  // which are kept no longer; one that is not there is none
-  std::map<std::string, std::string> meta;          // names other than the store's own (schema, size, root)
+  std::map<std::uint64_t, std::vector<std::uint8_t>>
+      resealed;                             // openings that are there, by seq; empty: dropped
+  std::map<std::string, std::string> meta;  // names other than the store's own (schema, size, root)
 };
 
 // One consistent view of the tables. It holds a read transaction: pages it can see cannot be reused, so keep
@@ -100,6 +102,10 @@ class Snapshot {
   // length throws. One cursor, so this is as fast as the pages can be read.
   using Visit = std::function<bool(std::uint64_t seq, std::string_view text)>;
   void visit_entries(std::uint64_t from, const Visit& visit) const;
+  // Those that are there, from a seq on; the bytes are valid as long as this snapshot.
+  void visit_openings(
+      std::uint64_t from,
+      const std::function<bool(std::uint64_t seq, std::span<const std::uint8_t> sealed)>& visit) const;
   void visit_hashes(std::uint64_t from,
                     const std::function<bool(std::uint64_t index, const merkle::Hash&)>& visit) const;
   // In order of size, then time, from the first that is not before (size, time); the views are valid during
