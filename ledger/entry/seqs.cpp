@@ -46,17 +46,25 @@ std::optional<std::vector<SeqRange>> parse_seqs(std::string_view text) {
 
 std::string format_seqs(std::vector<std::uint64_t> seqs) {
   std::ranges::sort(seqs);
-  seqs.erase(std::unique(seqs.begin(), seqs.end()),
-             seqs.end());  // clang 14 cannot compile std::ranges::unique
+  std::vector<SeqRange> ranges;
+  for (const std::uint64_t seq : seqs) {
+    if (ranges.empty() || ranges.back().last != seq) {
+      ranges.push_back({seq, seq});
+    }
+  }
+  return format_ranges(ranges);
+}
+
+std::string format_ranges(std::span<const SeqRange> ranges) {
   std::string text;
-  for (std::size_t i = 0; i < seqs.size(); ++i) {
-    const std::uint64_t first = seqs[i];
-    while (i + 1 < seqs.size() && seqs[i + 1] == seqs[i] + 1) {
+  for (std::size_t i = 0; i < ranges.size(); ++i) {
+    const std::uint64_t first = ranges[i].first;
+    while (i + 1 < ranges.size() && ranges[i + 1].first == ranges[i].last + 1) {
       ++i;
     }
     text += (text.empty() ? "" : ",") + std::to_string(first);
-    if (seqs[i] != first) {
-      text += "-" + std::to_string(seqs[i]);
+    if (ranges[i].last != first) {
+      text += "-" + std::to_string(ranges[i].last);
     }
   }
   return text;

@@ -20,6 +20,8 @@ struct SeqRange {
 
 // The shortest such text for these entries, in any order and perhaps repeated; empty for none.
 std::string format_seqs(std::vector<std::uint64_t> seqs);
+// The same for ranges in ascending order.
+std::string format_ranges(std::span<const SeqRange> ranges);
 
 // Whether ranges as parse_seqs() answers them have an entry, or one in common.
 [[nodiscard]] bool covers(std::span<const SeqRange> ranges, std::uint64_t seq);

@@ -55,7 +55,7 @@ std::optional<std::uint64_t> Group::find(const entry::EventId& id) const {
 Group::Place Group::place(const Prepared& entry, entry::Micros now) {
   const Place place{chain_.size(), chain_.append(entry, now, batch_)};
   batch_.openings.emplace_back();
-  opening::EntrySeal& seal = epochs_.find_or_make(place.seq / opening::kEpochSize);
+  opening::EntrySeal& seal = epochs_.sealing(place.seq / opening::kEpochSize);
   if (!entry.packed.empty()) batch_.openings.back() = seal.seal(place.seq, entry.nonce, entry.packed);
   new_ids_.emplace(entry.id, place.seq);
   new_entries_.push_back(&entry);
@@ -115,8 +115,7 @@ std::variant<Group::Place, std::string> Group::compare_stored(std::uint64_t seq,
     return other_fields(entry);
   }
   if (values.empty()) return Place{seq, stored->time};
-  opening::EntrySeal* seal = epochs_.find(seq / opening::kEpochSize);
-  const auto openings = seal != nullptr ? seal->unseal(seq, before_.opening(seq)) : std::nullopt;
+  const auto openings = epochs_.unseal(seq, before_.opening(seq));
   if (!openings || openings->size() != values.size()) {
     return "entry " + std::to_string(seq) + " has that id and details of it are erased: not comparable";
   }

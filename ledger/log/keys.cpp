@@ -88,6 +88,13 @@ void write_all(int handle, std::string_view text, const std::filesystem::path& p
 }
 
 std::string epoch_file(std::uint64_t epoch) { return "epoch/" + std::to_string(epoch); }
+std::string next_file(std::uint64_t epoch) { return epoch_file(epoch) + ".next"; }
+std::string old_file(std::uint64_t epoch) { return epoch_file(epoch) + ".old"; }
+
+std::optional<opening::EpochKey> read_key(const KeyFolder& folder, const std::string& file) {
+  const auto secret = folder.read_if_there(file, kEpochKeyBytes);
+  return secret ? std::optional<opening::EpochKey>(*secret) : std::nullopt;
+}
 
 }  // namespace
 
@@ -105,8 +112,16 @@ bool KeyFolder::holds(const std::string& name) const {
 }
 
 std::vector<std::uint8_t> KeyFolder::read(const std::string& name, std::size_t bytes) const {
+  auto secret = read_if_there(name, bytes);
+  if (!secret) fail(path_ / name, std::strerror(ENOENT));
+  return *std::move(secret);
+}
+
+std::optional<std::vector<std::uint8_t>> KeyFolder::read_if_there(const std::string& name,
+                                                                  std::size_t bytes) const {
   const auto path = path_ / name;
   const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (file.handle() < 0 && errno == ENOENT) return std::nullopt;
   if (file.handle() < 0) fail_errno(path);
   check_file(file.handle(), path, use_);
   std::array<char, 256> text{};
@@ -137,6 +152,7 @@ void KeyFolder::create(const std::string& name, std::span<const std::uint8_t> se
   if (::link(draft.c_str(), path.c_str()) != 0) fail_errno(path);  // unlike rename, never replaces
   if (::unlink(draft.c_str()) != 0) fail_errno(draft);
   sync_folder(path.parent_path());
+  ++changes_;
 }
 
 // What a disk keeps of overwritten blocks is beyond a program; what the file shows is not.
@@ -154,6 +170,14 @@ void KeyFolder::destroy(const std::string& name) const {
   }
   if (::unlink(path.c_str()) != 0) fail_errno(path);
   sync_folder(path.parent_path());
+  ++changes_;
+}
+
+void KeyFolder::rename(const std::string& from, const std::string& to) const {
+  const auto path = path_ / from;
+  if (::rename(path.c_str(), (path_ / to).c_str()) != 0) fail_errno(path);
+  sync_folder(path.parent_path());
+  ++changes_;
 }
 
 std::vector<std::string> KeyFolder::names(std::string_view prefix) const {
@@ -175,14 +199,32 @@ bool are_keys_of(const KeyFolder& folder, std::string_view genesis) {
 }
 
 std::optional<opening::EpochKey> read_epoch_key(const KeyFolder& folder, std::uint64_t epoch) {
-  if (!folder.holds(epoch_file(epoch))) return std::nullopt;
-  return opening::EpochKey(folder.read(epoch_file(epoch), kEpochKeyBytes));
+  return read_key(folder, epoch_file(epoch));
 }
 
 opening::EpochKey create_epoch_key(const KeyFolder& folder, std::uint64_t epoch) {
   const auto key = opening::EpochKey::generate();
   folder.create(epoch_file(epoch), key.bytes());
   return key;
+}
+
+std::optional<opening::EpochKey> read_next_epoch_key(const KeyFolder& folder, std::uint64_t epoch) {
+  return read_key(folder, next_file(epoch));
+}
+
+void create_next_epoch_key(const KeyFolder& folder, std::uint64_t epoch) {
+  if (!folder.holds(next_file(epoch))) {
+    folder.create(next_file(epoch), opening::EpochKey::generate().bytes());
+  }
+}
+
+// A file is never overwritten under the name that it is read by, so that each of these is whole at any time.
+void replace_epoch_key(const KeyFolder& folder, std::uint64_t epoch) {
+  if (folder.holds(next_file(epoch))) {
+    if (folder.holds(epoch_file(epoch))) folder.rename(epoch_file(epoch), old_file(epoch));
+    folder.rename(next_file(epoch), epoch_file(epoch));
+  }
+  folder.destroy(old_file(epoch));
 }
 
 }  // namespace chancery::log

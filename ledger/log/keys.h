@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -27,8 +28,12 @@ class KeyFolder {
   bool holds(const std::string& name) const;
   // The secret in file `name`, which must be `bytes` long.
   std::vector<std::uint8_t> read(const std::string& name, std::size_t bytes) const;
+  // The same, or nullopt when there is no such file.
+  std::optional<std::vector<std::uint8_t>> read_if_there(const std::string& name, std::size_t bytes) const;
   // Writes a new file, on disk with its name when this returns. A file of that name is never replaced.
   void create(const std::string& name, std::span<const std::uint8_t> secret) const;
+  // Gives a file another name, on disk when this returns. A file that has that name is gone then.
+  void rename(const std::string& from, const std::string& to) const;
   // Overwrites and removes a file, if it is there; its name is gone from the disk when this returns.
   void destroy(const std::string& name) const;
   // The files (not in `epoch`) whose names begin like that, in order.
@@ -36,9 +41,13 @@ class KeyFolder {
 
   const std::filesystem::path& path() const { return path_; }
 
+  // How often files were made, renamed or removed through this object; thread-safe.
+  std::uint64_t changes() const { return changes_.load(); }
+
  private:
   std::filesystem::path path_;
   KeyUse use_;
+  mutable std::atomic<std::uint64_t> changes_ = 0;
 };
 
 // The leaf hash of the entry log.genesis that the keys were first used for: with it neither a ledger that is
@@ -51,5 +60,12 @@ inline constexpr const char* kLedgerFile = "ledger";
 // The key of one epoch, nullopt when its file is not there (any more).
 std::optional<opening::EpochKey> read_epoch_key(const KeyFolder& folder, std::uint64_t epoch);
 opening::EpochKey create_epoch_key(const KeyFolder& folder, std::uint64_t epoch);
+
+// The key that will take its place (docs/ledger-service.md, "Erasure"); nullopt when there is none.
+std::optional<opening::EpochKey> read_next_epoch_key(const KeyFolder& folder, std::uint64_t epoch);
+void create_next_epoch_key(const KeyFolder& folder, std::uint64_t epoch);  // if there is none
+// Puts the next key in the place of the present one, which is destroyed. Goes on where it was interrupted,
+// and does nothing when it is done.
+void replace_epoch_key(const KeyFolder& folder, std::uint64_t epoch);
 
 }  // namespace chancery::log

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "ledger/log/epochs.h"
+#include "ledger/log/erasure.h"
 #include "ledger/log/log_keys.h"
 #include "ledger/log/prepare.h"
 #include "ledger/log/rotation.h"
@@ -52,12 +53,15 @@ struct Log::State {
         keys(ready_keys()),
         read_epochs(folder),
         writer(store, folder, keys, options, ready_chain()),
-        rotation(store, keys, writer) {
+        rotation(store, keys, writer),
+        erasure(store, folder, writer, options) {
     if (!damage.empty()) writer.refuse(damage);
     if (writer.head().writable && writer.head().size == 0) {
       writer.begin_ledger(genesis_event(keys, options.origin));
     }
     bind_keys();
+    erasure.find();
+    writer.do_between([this] { return erasure.step(); });
   }
 
   bool is_new() const { return store.snapshot().entries() == 0; }
@@ -126,7 +130,8 @@ struct Log::State {
 
   void check_epoch_key(std::uint64_t size) const {
     const std::uint64_t epoch = size / opening::kEpochSize;
-    if (size % opening::kEpochSize != 0 && !read_epoch_key(folder, epoch)) {
+    if (size % opening::kEpochSize != 0 && !read_epoch_key(folder, epoch) &&
+        !read_next_epoch_key(folder, epoch)) {
       throw Error((folder.path() / "epoch" / std::to_string(epoch)).string() +
                   ": the key of the present epoch is missing; restore it from a backup");
     }
@@ -146,9 +151,25 @@ struct Log::State {
     const auto sealed = snapshot.opening(seq);
     if (sealed.empty()) return {};
     const std::scoped_lock lock(read_mutex);
-    opening::EntrySeal* seal = read_epochs.find(seq / opening::kEpochSize);
-    if (seal == nullptr) return {};
-    return seal->unseal(seq, sealed).value_or(std::vector<opening::FieldOpening>{});
+    return read_epochs.unseal(seq, sealed).value_or(std::vector<opening::FieldOpening>{});
+  }
+
+  std::vector<StoredEntry> entries(std::uint64_t from, std::size_t most, bool with_openings) {
+    std::vector<StoredEntry> found;
+    const auto snapshot = store.snapshot();
+    if (most == 0 || from >= snapshot.size()) return found;
+    std::size_t bytes = 0;
+    snapshot.visit_entries(from, [&](std::uint64_t seq, std::string_view text) {
+      StoredEntry one{std::string(text), {}};
+      if (with_openings) one.openings = openings(snapshot, seq);
+      bytes += one.text.size();
+      for (const auto& [field, opening] : one.openings)
+        bytes += field.size() + opening.value.size() + sizeof(opening);
+      if (!found.empty() && bytes > kMaxReadBytes) return false;
+      found.push_back(std::move(one));
+      return found.size() < most;
+    });
+    return found;
   }
 
   Options options;
@@ -160,6 +181,7 @@ struct Log::State {
   std::string damage;
   Writer writer;
   Rotation rotation;
+  Erasure erasure;
 };
 
 Log::Log(Options options) {
@@ -173,7 +195,10 @@ Log::Log(Options options) {
 
 Log::~Log() { close(); }
 
-void Log::close() { state_->writer.close(); }
+void Log::close() {
+  state_->writer.close();
+  state_->erasure.abandon();
+}
 
 void Log::submit(entry::Author author, std::vector<entry::Event> batch, Done done) {
   const auto refuse = [&](std::string reason) { done({Outcome::refused, {}, {}, std::move(reason)}); };
@@ -215,6 +240,22 @@ std::vector<LogKey> Log::keys() const {
   return keys;
 }
 
+void Log::erase(Erase request, Done done) {
+  Writer::Work work;
+  work.done = done;
+  work.task = [this, request = std::move(request), done] { state_->erasure.begin(request, done); };
+  state_->writer.submit(std::move(work));
+}
+
+void Log::change_hold(HoldChange change, Done done) {
+  Writer::Work work;
+  work.done = done;
+  work.task = [this, change = std::move(change), done] { done(state_->erasure.change_hold(change)); };
+  state_->writer.submit(std::move(work));
+}
+
+std::vector<Hold> Log::holds() const { return read_holds(state_->store.snapshot()); }
+
 const std::string& Log::origin() const { return state_->options.origin; }
 
 Head Log::head() const {
@@ -228,22 +269,12 @@ Head Log::head() const {
 }
 
 std::vector<StoredEntry> Log::entries(std::uint64_t from, std::size_t count, bool with_openings) const {
-  std::vector<StoredEntry> found;
-  const auto snapshot = state_->store.snapshot();
-  const std::size_t most = std::min(count, kMaxBatch);
-  if (most == 0 || from >= snapshot.size()) return found;
-  std::size_t bytes = 0;
-  snapshot.visit_entries(from, [&](std::uint64_t seq, std::string_view text) {
-    StoredEntry one{std::string(text), {}};
-    if (with_openings) one.openings = state_->openings(snapshot, seq);
-    bytes += one.text.size();
-    for (const auto& [field, opening] : one.openings)
-      bytes += field.size() + opening.value.size() + sizeof(opening);
-    if (!found.empty() && bytes > kMaxReadBytes) return false;
-    found.push_back(std::move(one));
-    return found.size() < most;
-  });
-  return found;
+  for (;;) {
+    const auto changes = state_->folder.changes();
+    auto found = state_->entries(from, std::min(count, kMaxBatch), with_openings);
+    // A key may have been destroyed between the view of the rows and their opening.
+    if (!with_openings || state_->folder.changes() == changes) return found;
+  }
 }
 
 std::optional<std::uint64_t> Log::find(const entry::EventId& id) const {

@@ -110,6 +110,29 @@ struct KeyChanged {
   std::string words;  // for the administrator: what to do next, or why it was not done
 };
 
+// What is asked of an erasure: docs/ledger-format.md, "Erasure". `seqs` as in an entry; `reference` (at most
+// 4,096 bytes) must not name the person.
+struct Erase {
+  std::string seqs;
+  std::string basis;
+  std::string reference;
+};
+
+// Sets or clears a hold. Officer and reason have at most 4,096 bytes each.
+struct HoldChange {
+  bool set = true;
+  std::string seqs;
+  std::string basis;
+  std::string officer;
+  std::string reason;
+};
+
+// A hold in force.
+struct Hold {
+  std::string seqs;
+  std::string basis;
+};
+
 // A ledger that is open for appending. One thread of its own writes; every function is thread-safe.
 //
 // A ledger that is found damaged, or whose commit failed, is still read, but takes no more entries: head()
@@ -135,6 +158,14 @@ class Log {
   void change_key(KeyChange change, std::function<void(KeyChanged)> done);
   // All keys that entries name, in their order. Throws Error when one of these entries is damaged.
   std::vector<LogKey> keys() const;
+
+  // Erases the details of entries for good, in the steps of docs/ledger-service.md, "Erasure", while appends
+  // go on. `done` as for submit(), when all is done; then `seqs` are those of erasure.begun and
+  // detail.erased. Unknown: it has begun, and goes on at the latest after the next start.
+  void erase(Erase request, Done done);
+  // Sets or clears a hold, which forbids erasing. `seqs` is that of its entry.
+  void change_hold(HoldChange change, Done done);
+  std::vector<Hold> holds() const;  // in the order in which they were set
 
   // Calls `done` from the writer's thread (or from this one after close()) when everything that was submitted
   // before is answered.

@@ -145,7 +145,8 @@ void Writer::submit(Work work) {
 
 std::vector<Writer::Work> Writer::take() {
   std::unique_lock lock(mutex_);
-  wake_.wait_for(lock, kLookUp, [this] { return closed_ || !queue_.empty(); });
+  const auto longest = more_between_ ? std::chrono::milliseconds(0) : kLookUp;
+  wake_.wait_for(lock, longest, [this] { return closed_ || !queue_.empty(); });
   std::vector<Work> works;
   std::size_t entries = 0;
   while (!queue_.empty() && entries + queue_.front().batch.size() <= kMaxBatch) {
@@ -170,6 +171,7 @@ void Writer::run() {
     keep_signed();
     keep_keys();
     keep_house();
+    more_between_ = between_ && between_();
     const std::scoped_lock lock(mutex_);
     more = !closed_ || !queue_.empty();
   }

@@ -57,6 +57,9 @@ class Writer {
 
   // Before start(): writes the first entry and signs the first checkpoint. Throws Error.
   void begin_ledger(const entry::Event& genesis);
+  // Before start(): what is done in short steps, one each time the thread has written what waited. Answers
+  // whether there is more to do at once. Must not throw.
+  void do_between(std::function<bool()> step) { between_ = std::move(step); }
   void start();  // of the thread; what is submitted before waits
   // Answers `busy` or `refused` at once when the queue is full, closed or the ledger takes nothing.
   void submit(Work work);
@@ -80,6 +83,9 @@ class Writer {
   void anchor();
   // Does what a change of the keys has left to do: docs/ledger-service.md, "Rotating keys".
   void keep_keys();
+  bool can_write() const;  // thread-safe
+  // For a commit of the service's own that appends nothing.
+  bool has_room(std::uint64_t bytes) const { return has_disk(disk_reserve_ / 4 + bytes); }
 
  private:
   std::optional<Appended> turn_away(std::size_t entries, std::size_t bytes) const;  // holds mutex_
@@ -92,7 +98,6 @@ class Writer {
   void keep_house();
   void watch_room();
   void watch_disk();
-  bool can_write() const;
   bool has_disk(std::uint64_t bytes) const;
   std::string disk_is_full() const;
 
@@ -111,6 +116,8 @@ class Writer {
   entry::Micros anchored_at_ = 0;
   entry::Micros kept_house_at_ = 0;
   Retention retention_;
+  std::function<bool()> between_;
+  bool more_between_ = false;
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;

@@ -18,6 +18,7 @@ TEST(Seqs, AreWrittenAsTheyAreRead) {
   EXPECT_EQ(format_seqs({18, 12, 15, 17, 16, 15}), "12,15-18");
   EXPECT_EQ(format_seqs({1, 2}), "1-2");
   EXPECT_EQ(format_seqs({}), "");
+  EXPECT_EQ(format_ranges(*parse_seqs("1,2,3-9,11,12-13")), "1-9,11-13");
   EXPECT_FALSE(parse_seqs("2,1"));
   EXPECT_FALSE(parse_seqs("3-3"));
   EXPECT_FALSE(parse_seqs("1,"));
