@@ -312,6 +312,7 @@ Appended Erasure::change_hold(const HoldChange& change) {
     if (!change.set && same == holds.end()) {
       return refused("no hold on exactly these entries with this basis is in force");
     }
+    if (change.set && holds.size() >= kMaxHolds) return refused("4,096 holds are in force already");
     if (change.set && now_ && entry::overlap(now_->ranges, *ranges)) {
       return refused("some of these entries are being erased since entry " + std::to_string(now_->begun));
     }

@@ -127,6 +127,8 @@ struct HoldChange {
   std::string reason;
 };
 
+inline constexpr std::size_t kMaxHolds = 4096;  // in force at once
+
 // A hold in force.
 struct Hold {
   std::string seqs;

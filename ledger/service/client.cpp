@@ -27,7 +27,8 @@ using Clock = std::chrono::steady_clock;
 using Socket = asio::local::stream_protocol::socket;
 
 constexpr auto kAnswerWithin = std::chrono::seconds(10);
-constexpr auto kChangedWithin = std::chrono::seconds(60);  // of the keys
+constexpr auto kChangedWithin = std::chrono::seconds(60);  // keys and holds
+constexpr auto kErasedWithin = std::chrono::minutes(10);
 constexpr auto kFirstPause = std::chrono::milliseconds(50);
 constexpr auto kLongestPause = std::chrono::milliseconds(2000);
 
@@ -277,14 +278,18 @@ Appended refused(std::string reason) { return {Outcome::refused, {}, {}, std::mo
 
 }  // namespace
 
-void Client::submit(std::vector<entry::Event> batch, std::chrono::milliseconds deadline, Done done) {
-  if (auto why = refusal(batch)) return done(refused(*std::move(why)));
+namespace {
+
+// Sends what is answered by Appended. What was sent and is not answered is unknown, what was not sent is
+// refused.
+template <typename State>
+void submit_question(State& state, Question question, std::chrono::milliseconds deadline, std::size_t count,
+                     Client::Done done) {
   Call call;
-  call.id = state_->next_id++;
+  call.id = state.next_id++;
   call.deadline = Clock::now() + deadline;
-  const std::size_t count = batch.size();
   try {
-    call.frame = encode(Request{call.id, Append{std::move(batch)}});
+    call.frame = encode(Request{call.id, std::move(question)});
   } catch (const std::length_error& error) {
     return done(refused(error.what()));
   }
@@ -298,7 +303,15 @@ void Client::submit(std::vector<entry::Event> batch, std::chrono::milliseconds d
     if (auto* no = std::get_if<Refusal>(&*answer)) return done(refused(std::move(no->reason)));
     done({Outcome::unknown, {}, {}, "not an answer", false});
   };
-  state_->call(std::move(call));
+  state.call(std::move(call));
+}
+
+}  // namespace
+
+void Client::submit(std::vector<entry::Event> batch, std::chrono::milliseconds deadline, Done done) {
+  if (auto why = refusal(batch)) return done(refused(*std::move(why)));
+  const std::size_t count = batch.size();
+  submit_question(*state_, Append{std::move(batch)}, deadline, count, std::move(done));
 }
 
 Appended Client::append(std::vector<entry::Event> batch, std::chrono::milliseconds deadline) {
@@ -404,6 +417,24 @@ KeyChanged Client::retire_key(const entry::EventId& id, std::uint32_t key_id, st
 KeyChanged Client::revoke_key(const entry::EventId& id, std::uint32_t key_id, std::uint64_t last_trusted_size,
                               std::string reason) {
   return change_key(*state_, RevokeKey{id, key_id, last_trusted_size, std::move(reason)});
+}
+
+std::vector<Hold> Client::holds() { return ask<HoldsReply>(*state_, GetHolds{}).holds; }
+
+Appended Client::erase(std::string seqs, std::string basis, std::string reference) {
+  std::promise<Appended> answer;
+  auto future = answer.get_future();
+  submit_question(*state_, Erase{std::move(seqs), std::move(basis), std::move(reference)}, kErasedWithin, 2,
+                  [&](Appended appended) { answer.set_value(std::move(appended)); });
+  return future.get();
+}
+
+Appended Client::change_hold(HoldChange change) {
+  std::promise<Appended> answer;
+  auto future = answer.get_future();
+  submit_question(*state_, std::move(change), kChangedWithin, 1,
+                  [&](Appended appended) { answer.set_value(std::move(appended)); });
+  return future.get();
 }
 
 }  // namespace chancery::service

@@ -76,6 +76,18 @@ struct KeyChanged {
   bool try_again = false;
 };
 
+// A hold in force: entries whose details must not be erased.
+struct Hold {
+  std::string seqs;   // "12,15-18"
+  std::string basis;  // docs/ledger-format.md, "Events"
+};
+
+// Sets or clears a hold. Officer and reason have 1 to 4,096 bytes.
+struct HoldChange {
+  bool set = true;
+  std::string seqs, basis, officer, reason;
+};
+
 // Which table row of "who may append what" this caller claims; the service checks it against the peer's uid.
 enum class Role { hub, administrator, reader };
 
@@ -124,6 +136,14 @@ class Client {
   KeyChanged retire_key(const entry::EventId& id, std::uint32_t key_id, std::string reason);
   KeyChanged revoke_key(const entry::EventId& id, std::uint32_t key_id, std::uint64_t last_trusted_size,
                         std::string reason);
+
+  std::vector<Hold> holds();  // in the order in which they were set
+  // For the administrator: docs/ledger-service.md, "Erasure". They block until it is done. An erasure answers
+  // the seqs of erasure.begun and detail.erased; without an answer for ten minutes, or when the service
+  // stops, the outcome is `unknown`, and what has begun goes on without being asked for again. `reference`
+  // has 1 to 4,096 bytes and must not name the person.
+  Appended erase(std::string seqs, std::string basis, std::string reference);
+  Appended change_hold(HoldChange change);
 
  private:
   struct State;

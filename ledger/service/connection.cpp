@@ -22,11 +22,14 @@ struct Right {
 };
 constexpr Right kRights[] = {
     {"hello", false, false, false},  // once, before everything else
-    {"append", true, true, false},      {"head", true, true, true},        {"entries", true, true, true},
-    {"find", true, true, true},         {"inclusion", true, true, true},   {"consistency", true, true, true},
-    {"checkpoint", true, true, true},   {"checkpoints", true, true, true}, {"hashes", true, true, true},
-    {"keys", true, true, true},         {"add key", false, true, false},   {"retire key", false, true, false},
-    {"revoke key", false, true, false},
+    {"append", true, true, false},      {"head", true, true, true},
+    {"entries", true, true, true},      {"find", true, true, true},
+    {"inclusion", true, true, true},    {"consistency", true, true, true},
+    {"checkpoint", true, true, true},   {"checkpoints", true, true, true},
+    {"hashes", true, true, true},       {"keys", true, true, true},
+    {"add key", false, true, false},    {"retire key", false, true, false},
+    {"revoke key", false, true, false}, {"holds", true, true, true},
+    {"erase", false, true, false},      {"change hold", false, true, false},
 };
 static_assert(std::size(kRights) == std::variant_size_v<Question>);
 
@@ -257,6 +260,38 @@ void Connection::change_key(std::uint64_t id, log::KeyChange change) {
       }
       self->reply(id, KeyChanged{outcome_of(changed.outcome), changed.seq, changed.vkey, changed.words,
                                  changed.outcome == log::Outcome::busy});
+      self->go_on();
+    });
+  });
+}
+
+void Connection::answer(std::uint64_t id, const GetHolds&) {
+  HoldsReply found;
+  for (log::Hold& one : hall_.log.holds()) {
+    found.holds.push_back({std::move(one.seqs), std::move(one.basis)});
+  }
+  reply(id, std::move(found));
+}
+
+void Connection::answer(std::uint64_t id, Erase& erase) {
+  log::Erase request{std::move(erase.seqs), std::move(erase.basis), std::move(erase.reference)};
+  hall_.log.erase(std::move(request), [self = shared_from_this(), id](log::Appended appended) {
+    asio::post(self->hall_.io, [self, id, answer = appended_of(std::move(appended))]() mutable {
+      if (answer.outcome == Outcome::durable) {
+        say(Priority::notice, "details were erased by entry " + std::to_string(answer.seqs.back()));
+      }
+      self->reply(id, std::move(answer));
+      self->go_on();
+    });
+  });
+}
+
+void Connection::answer(std::uint64_t id, HoldChange& change) {
+  log::HoldChange asked{change.set, std::move(change.seqs), std::move(change.basis),
+                        std::move(change.officer), std::move(change.reason)};
+  hall_.log.change_hold(std::move(asked), [self = shared_from_this(), id](log::Appended appended) {
+    asio::post(self->hall_.io, [self, id, answer = appended_of(std::move(appended))]() mutable {
+      self->reply(id, std::move(answer));
       self->go_on();
     });
   });

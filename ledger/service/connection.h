@@ -63,6 +63,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void answer(std::uint64_t id, RetireKey& retire);
   void answer(std::uint64_t id, RevokeKey& revoke);
   void change_key(std::uint64_t id, log::KeyChange change);
+  void answer(std::uint64_t id, const GetHolds&);
+  void answer(std::uint64_t id, Erase& erase);
+  void answer(std::uint64_t id, HoldChange& change);
   bool may_read_openings() const;
   void reply(std::uint64_t id, Answer answer);
   void refuse(std::uint64_t id, std::string reason) { reply(id, Refusal{std::move(reason)}); }

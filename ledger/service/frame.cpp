@@ -11,6 +11,7 @@ namespace {
 constexpr std::size_t kMaxFields = 64;     // of one event, of each kind
 constexpr std::size_t kMaxProof = 128;     // hashes
 constexpr std::size_t kMaxKeys = 4096;     // that entries name
+constexpr std::size_t kMaxHolds = 4096;    // in force
 constexpr std::size_t kEnough = 1U << 20;  // longest single text
 
 class Output {
@@ -177,6 +178,20 @@ void put(Output& out, const RevokeKey& revoke) {
   out.text(revoke.reason);
 }
 
+void put(Output&, const GetHolds&) {}
+void put(Output& out, const Erase& erase) {
+  out.text(erase.seqs);
+  out.text(erase.basis);
+  out.text(erase.reference);
+}
+void put(Output& out, const HoldChange& change) {
+  out.flag(change.set);
+  out.text(change.seqs);
+  out.text(change.basis);
+  out.text(change.officer);
+  out.text(change.reason);
+}
+
 void get(Input& in, Hello& hello) {
   const auto role = in.number<std::uint8_t>();
   if (role > static_cast<std::uint8_t>(Role::reader)) in.fail();
@@ -236,6 +251,20 @@ void get(Input& in, RevokeKey& revoke) {
   revoke.key_id = in.number<std::uint32_t>();
   revoke.last_trusted_size = in.number<std::uint64_t>();
   revoke.reason = in.text();
+}
+
+void get(Input&, GetHolds&) {}
+void get(Input& in, Erase& erase) {
+  erase.seqs = in.text();
+  erase.basis = in.text();
+  erase.reference = in.text();
+}
+void get(Input& in, HoldChange& change) {
+  change.set = in.flag();
+  change.seqs = in.text();
+  change.basis = in.text();
+  change.officer = in.text();
+  change.reason = in.text();
 }
 
 void put(Output& out, const Refusal& refusal) { out.text(refusal.reason); }
@@ -311,6 +340,14 @@ void put(Output& out, const KeyChanged& changed) {
   out.flag(changed.try_again);
 }
 
+void put(Output& out, const HoldsReply& reply) {
+  out.count(reply.holds.size());
+  for (const Hold& one : reply.holds) {
+    out.text(one.seqs);
+    out.text(one.basis);
+  }
+}
+
 void get(Input& in, Refusal& refusal) { refusal.reason = in.text(); }
 Outcome get_outcome(Input& in) {
   const auto outcome = in.number<std::uint8_t>();
@@ -384,6 +421,13 @@ void get(Input& in, KeyChanged& changed) {
   changed.vkey = in.text();
   changed.words = in.text();
   changed.try_again = in.flag();
+}
+void get(Input& in, HoldsReply& reply) {
+  for (std::size_t left = in.count(kMaxHolds); left > 0 && in.ok(); --left) {
+    Hold& one = reply.holds.emplace_back();
+    one.seqs = in.text();
+    one.basis = in.text();
+  }
 }
 
 // kind, id, then the alternative's own fields.

@@ -66,11 +66,15 @@ struct RevokeKey {
   std::uint64_t last_trusted_size = 0;
   std::string reason;
 };
+struct GetHolds {};
+struct Erase {
+  std::string seqs, basis, reference;
+};
 
 // In the order of their verbs on the wire, from 0 on.
-using Question =
-    std::variant<Hello, Append, GetHead, GetEntries, Find, GetInclusion, GetConsistency, GetCheckpoint,
-                 GetCheckpoints, GetHashes, GetKeys, AddKey, RetireKey, RevokeKey>;
+using Question = std::variant<Hello, Append, GetHead, GetEntries, Find, GetInclusion, GetConsistency,
+                              GetCheckpoint, GetCheckpoints, GetHashes, GetKeys, AddKey, RetireKey, RevokeKey,
+                              GetHolds, Erase, HoldChange>;
 
 struct Request {
   std::uint64_t id = 0;  // the client's; its reply carries the same
@@ -103,8 +107,12 @@ struct KeysReply {
   std::vector<LogKey> keys;
 };
 
+struct HoldsReply {
+  std::vector<Hold> holds;
+};
+
 using Answer = std::variant<Refusal, Appended, Head, EntriesReply, FoundReply, ProofReply, CheckpointReply,
-                            CheckpointsReply, HashesReply, KeysReply, KeyChanged>;
+                            CheckpointsReply, HashesReply, KeysReply, KeyChanged, HoldsReply>;
 
 struct Reply {
   std::uint64_t id = 0;

@@ -162,6 +162,35 @@ TEST_F(ClientTest, the_administrator_rotates_keys_and_nobody_else_does) {
   EXPECT_EQ(keys[2].last_trusted_size, std::nullopt);
 }
 
+TEST_F(ClientTest, the_administrator_erases_and_holds_and_nobody_else_does) {
+  start();
+  Client hub(options_.socket, Role::hub);
+  ASSERT_EQ(hub.append({accepted("one"), accepted("two"), accepted("three")}, seconds(5)).outcome,
+            Outcome::durable);
+  Client reader(options_.socket, Role::reader);
+  for (Client* other : {&hub, &reader}) {
+    for (const Appended& no : {other->erase("1", "request", "case 7"),
+                               other->change_hold({true, "1", "inquiry", "dpo", "case 8"})}) {
+      EXPECT_EQ(no.outcome, Outcome::refused);
+      EXPECT_NE(no.reason.find("may not ask"), std::string::npos) << no.reason;
+    }
+  }
+  Client administrator(options_.socket, Role::administrator);
+  const Appended held = administrator.change_hold({true, "1-2", "inquiry", "dpo", "case 8"});
+  ASSERT_EQ(held.outcome, Outcome::durable) << held.reason;
+  ASSERT_EQ(reader.holds().size(), 1U);
+  EXPECT_EQ(reader.holds()[0].seqs, "1-2");
+  EXPECT_EQ(reader.holds()[0].basis, "inquiry");
+  EXPECT_EQ(administrator.erase("2,3", "request", "case 7").outcome, Outcome::refused);
+  const Appended erased = administrator.erase("3", "request", "case 7");
+  ASSERT_EQ(erased.outcome, Outcome::durable) << erased.reason;
+  ASSERT_EQ(erased.seqs.size(), 2U);
+  EXPECT_TRUE(hub.entries(3, 1, true).at(0).openings.empty());
+  EXPECT_EQ(hub.entries(2, 1, true).at(0).openings.size(), 9U);
+  EXPECT_EQ(administrator.change_hold({false, "1-2", "inquiry", "dpo", "case 8"}).outcome, Outcome::durable);
+  EXPECT_TRUE(hub.holds().empty());
+}
+
 TEST_F(ClientTest, nobody_appends_what_only_the_service_may) {
   start();
   for (const char* name : {"log.key.add", "log.key.retire", "log.key.revoke"}) {

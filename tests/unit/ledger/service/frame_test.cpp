@@ -17,7 +17,8 @@ std::vector<std::string> requests() {
            Hello{Role::administrator}, Append{{accepted("x"), admin_action()}}, GetHead{},
            GetEntries{7, 8, true}, Find{id}, GetInclusion{1, 2}, GetConsistency{3, 4}, GetCheckpoint{},
            GetCheckpoints{5, 6, 7}, GetHashes{8, 9}, GetKeys{}, AddKey{id, note::KeyType::ml_dsa_44, "why"},
-           RetireKey{id, 8, "why"}, RevokeKey{id, 9, 10, ""}}) {
+           RetireKey{id, 8, "why"}, RevokeKey{id, 9, 10, ""}, GetHolds{}, Erase{"1,3-4", "request", "case 7"},
+           HoldChange{false, "1", "order", "dpo", "done"}}) {
     all.push_back(encode(Request{0x0102030405060708, question}));
   }
   return all;
@@ -34,7 +35,8 @@ std::vector<std::string> replies() {
            CheckpointsReply{}, CheckpointsReply{{{1, 2, "one"}, {1, 3, "two"}}}, HashesReply{},
            HashesReply{{merkle::Hash{}, merkle::Hash{1}}}, KeysReply{},
            KeysReply{{{0, "vkey", {}}, {7, "vkey", 9}}},
-           KeyChanged{Outcome::durable, 7, "vkey", "words", false}}) {
+           KeyChanged{Outcome::durable, 7, "vkey", "words", false}, HoldsReply{},
+           HoldsReply{{{"1,3-4", "order"}, {"5", "inquiry"}}}}) {
     all.push_back(encode(Reply{42, answer}));
   }
   return all;
