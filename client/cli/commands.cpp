@@ -18,6 +18,8 @@ constexpr std::array kCommands{
     Command{"receipt verify", "check a receipt offline", receipt_verify},
     Command{"report ledger", "write a page about a ledger to read and print", report_ledger},
     Command{"ledger export", "copy a ledger into files that anybody can check", ledger_export},
+    Command{"ledger hold", "forbid erasing entries, or allow it again", ledger_hold},
+    Command{"erase", "erase personal details from the ledger for good", erase},
     Command{"help", "show what a command does", help},
 };
 

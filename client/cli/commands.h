@@ -42,6 +42,8 @@ int policy_check(Arguments arguments);
 
 int ledger_verify(Arguments arguments);
 int ledger_show(Arguments arguments);
+int ledger_hold(Arguments arguments);
+int erase(Arguments arguments);
 int ledger_prove(Arguments arguments);
 int report_ledger(Arguments arguments);
 int ledger_export(Arguments arguments);

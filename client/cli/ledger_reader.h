@@ -1,11 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "ledger/entry/erasures.h"
 #include "ledger/exports/exports.h"
 #include "ledger/note/note.h"
 #include "ledger/verify/verify.h"
@@ -23,6 +26,8 @@ class LedgerReader {
   virtual exports::Source export_source() = 0;
   // In order, from a seq on, until answered false.
   virtual void visit(std::uint64_t from, const verify::Source::VisitEntry& visit) = 0;
+  // The same from the first on without details, which can be faster.
+  virtual void visit_texts(const std::function<bool(std::string_view text)>& visit);
   virtual std::string entry(std::uint64_t seq) = 0;
   virtual std::optional<std::string> newest_checkpoint() = 0;
   virtual std::vector<merkle::Hash> inclusion(std::uint64_t seq, std::uint64_t size) = 0;
@@ -32,6 +37,9 @@ class LedgerReader {
 // `keys` (empty: withheld); or the socket of a running service, whose details are read if this user is its
 // administrator or the hub. Throws when there is neither, or when the keys are not this ledger's.
 std::unique_ptr<LedgerReader> open_ledger(const std::string& where, const std::string& keys);
+
+// What its entries say of erased details. Entries that are damaged are passed over.
+entry::Erasures erasures_of(LedgerReader& ledger);
 
 // The two that the first entry names. Throws when it does not.
 std::vector<note::VerifierKey> keys_of_genesis(LedgerReader& ledger);

@@ -34,12 +34,22 @@ std::optional<std::string> detail(const entry::EntryView& entry, const verify::O
   return matches ? std::optional(opened->opening.value) : std::nullopt;
 }
 
-void print_words(const entry::EntryView& entry, const verify::Openings* openings, std::string_view origin) {
+// What is known of an entry besides its text.
+struct Known {
+  std::string origin;
+  entry::Erasures erasures;
+};
+
+void print_words(const entry::EntryView& entry, const verify::Openings* openings, const Known& known) {
+  const auto erased_at = known.erasures.erased_at(entry.seq);
   const auto field = [&](std::string_view key) -> std::optional<std::string> {
     if (const auto plain = entry.plain_value(key)) {
       return *plain == entry::kAbsent ? std::nullopt : std::optional(std::string(*plain));
     }
-    const auto value = detail(entry, openings, origin, key);
+    const auto value = detail(entry, openings, known.origin, key);
+    if (!value && erased_at) {
+      return "(erased at seq " + std::to_string(*erased_at) + ")";
+    }
     return value && !value->empty() ? std::optional(escaped(*value)) : std::nullopt;
   };
   const std::string time = entry::format_time(entry.time);
@@ -48,23 +58,26 @@ void print_words(const entry::EntryView& entry, const verify::Openings* openings
 }
 
 void print_json(const entry::EntryView& entry, std::string_view text, const verify::Openings* openings,
-                std::string_view origin) {
+                const Known& known) {
   json::object plain;
   for (const auto& [key, value] : entry.plain) {
     plain[key] = value;
   }
   json::object details;
   for (const auto& [key, commitment] : entry.commitments) {
-    const auto value = detail(entry, openings, origin, key);
+    const auto value = detail(entry, openings, known.origin, key);
     details[key] = value ? json::value(as_utf8(*value)) : json::value(nullptr);
   }
-  const json::object object = {{"seq", entry.seq},
-                               {"time", entry::format_time(entry.time)},
-                               {"id", entry::to_hex(entry.id)},
-                               {"event", entry.event},
-                               {"plain", std::move(plain)},
-                               {"details", std::move(details)},
-                               {"hash", merkle::to_base64(merkle::leaf_hash(text))}};
+  json::object object = {{"seq", entry.seq},
+                         {"time", entry::format_time(entry.time)},
+                         {"id", entry::to_hex(entry.id)},
+                         {"event", entry.event},
+                         {"plain", std::move(plain)},
+                         {"details", std::move(details)},
+                         {"hash", merkle::to_base64(merkle::leaf_hash(text))}};
+  if (const auto erased_at = known.erasures.erased_at(entry.seq)) {
+    object["erased_at"] = *erased_at;
+  }
   std::cout << json::serialize(object) << "\n";
 }
 
@@ -85,7 +98,8 @@ int ledger_show(Arguments arguments) {
                  "Prints the entries of a ledger, one a line, in words or as JSON. Details (names of "
                  "files, accounts, reasons) are in the words where this user may read them: as the "
                  "administrator, from the socket of the running service, or with its key files. Times are "
-                 "UTC. Without filters, all of them.");
+                 "UTC. A detail that is gone for good is said to be erased, with the entry that says so. "
+                 "Without filters, all of them.");
   LedgerFilter::add_options(options);
   options.add_options()("keys", "folder of the service's key files, to open the details in DIR with",
                         cxxopts::value<std::string>(), "KEYDIR");
@@ -108,7 +122,7 @@ int ledger_show(Arguments arguments) {
   const bool as_json = parsed->count("json") != 0;
 
   const auto ledger = open_ledger(where, value_of(*parsed, "keys", ""));
-  const std::string origin = origin_of(*ledger);
+  const Known known{origin_of(*ledger), erasures_of(*ledger)};
   bool damaged = false;
   entry::EntryView view;
   ledger->visit(0, [&](std::uint64_t seq, std::string_view text, const verify::Openings* openings) {
@@ -116,7 +130,7 @@ int ledger_show(Arguments arguments) {
       std::cerr << "chancery: entry " << seq << " is damaged: " << error->reason << "\n";
       damaged = true;
     } else if (filter.passes(view)) {
-      as_json ? print_json(view, text, openings, origin) : print_words(view, openings, origin);
+      as_json ? print_json(view, text, openings, known) : print_words(view, openings, known);
     }
     return true;
   });
