@@ -19,6 +19,7 @@
 #include "daemon/net/server.h"
 #include "daemon/net/signals.h"
 #include "daemon/start/auditing.h"
+#include "daemon/start/follower.h"
 #include "daemon/start/past.h"
 #include "daemon/tree/tree.h"
 #include "policies/calendar/civil_date.h"
@@ -188,6 +189,9 @@ int serve(const std::filesystem::path& directory) {
       tree::Receipts(evidence_of(*client, exchange)),
       &auditing.audit()};
   const Ending ending{exchange, client};
+  const Follower follower([&] {
+    if (exchange.ledger_answers()) hub.receipts.catch_up(exchange, client->head().size);
+  });
   exchange.activate(config->policy);
   {
     net::Server server({settings.listen_address, settings.listen_port, settings.io_threads, settings.limits},

@@ -29,6 +29,8 @@ std::optional<std::string> committed(const entry::Event& event, const std::strin
   return found->second;
 }
 
+constexpr const char* kErased = "(erased)";
+
 std::string name_of(const entry::Event& event, const std::string& transfer) {
   return committed(event, "name").value_or("erased-" + transfer);
 }
@@ -68,6 +70,8 @@ void Projection::apply(std::uint64_t seq, Micros time, const entry::Event& event
     return apply_step(seq, time, event);
   if (event.name == "log.genesis" || event.name.starts_with("log.key."))
     log_keys_[seq] = {seq, time, event.name};
+  if (event.name == "erasure.begun" || event.name == "detail.erased")
+    return forget(entry::parse_seqs(plain(event, "seqs")).value_or(std::vector<entry::SeqRange>{}));
   if (event.name == "policy.activated") activation_.policy = plain(event, "policy");
   if (event.name == "route.state") activation_.route_states[plain(event, "route")] = plain(event, "to");
 }
@@ -83,7 +87,7 @@ void Projection::apply_outcome(std::uint64_t seq, Micros time, const entry::Even
   transfer.sha256 = committed(event, "sha256").value_or("");
   transfer.outcome = outcome;
   transfer.code = plain(event, "code");
-  transfer.reason = committed(event, "reason").value_or("");
+  if (outcome != Outcome::accepted) transfer.reason = committed(event, "reason").value_or(kErased);
   transfer.count = std::max<std::uint64_t>(1, number(plain(event, "count")));
   transfer.time = time;
   add_step(transfer, seq, time, event, transfer.agency);
@@ -131,6 +135,7 @@ void Projection::apply_delivery(std::uint64_t seq, Micros time, const entry::Eve
   delivery.sealed_size = number(plain(event, "sealed-size"));
   delivery.sealed_sha256 = plain(event, "sealed-sha256");
   delivery.made = time;
+  delivery.seq = seq;
   delivery.shown_name = free_name(delivery, name_of(event, delivery.transfer));
   if (const auto transfer = transfers_.find(delivery.transfer); transfer != transfers_.end()) {
     transfer->second.recipients.push_back(delivery.agency);

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <shared_mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -12,6 +13,7 @@
 
 #include "daemon/transfer/byte_set.h"
 #include "ledger/entry/entry.h"
+#include "ledger/entry/seqs.h"
 
 // What the ledger's entries amount to: which transfers there were and which deliveries are waiting. It is
 // kept in memory and rebuilt whole from the entries and their openings at every start, so that an erased
@@ -70,6 +72,7 @@ struct Delivery {
   bool collected = false;
   std::optional<Micros> acknowledged;
   bool disposed = false;
+  std::uint64_t seq = 0;  // of delivery.made
 };
 
 // A past policy activation or change of a route's state, for comparing at the next one.
@@ -89,8 +92,8 @@ struct LogKeyStep {
 class Projection {
  public:
   // Applies an entry; one that was applied before is passed over. A batch's entries come in the ledger's
-  // order, but a batch whose outcome was unknown comes after later ones. Events that concern no transfer
-  // change nothing else.
+  // order, but a batch whose outcome was unknown comes after later ones. Of the entries that an erasure.begun
+  // names all details are forgotten. Other events that concern no transfer change nothing else.
   void apply(std::uint64_t seq, Micros time, const entry::Event& event);
 
   // How many entries were applied from the ledger's first on, without a gap.
@@ -139,6 +142,10 @@ class Projection {
   void apply_outcome(std::uint64_t seq, Micros time, const entry::Event& event, Outcome outcome);
   void apply_delivery(std::uint64_t seq, Micros time, const entry::Event& event);
   void apply_step(std::uint64_t seq, Micros time, const entry::Event& event);
+  // Drops what is known of the details of these entries, as if they had never been opened.
+  void forget(std::span<const entry::SeqRange> seqs);
+  void forget_outcome(Transfer& transfer);
+  void forget_delivery(Delivery& delivery);
   std::string free_name(const Delivery& delivery, const std::string& name) const;
   void apply_sent(std::uint64_t seq, const Transfer& transfer);
   void index(std::string_view agency, Micros time, const std::string& transfer);

@@ -59,6 +59,9 @@ class Receipts {
     std::string bytes;
     entry::Micros time = 0;
   };
+  // Tells the exchange of what others have appended to a ledger that has `size` entries. May block; throws as
+  // read() does.
+  void catch_up(transfer::Exchange& exchange, std::uint64_t size) const;
   // All of them, as read() does. What others appended to the ledger meanwhile is told to the exchange first.
   std::vector<Page> log_keys(transfer::Exchange& exchange) const;
 
@@ -72,7 +75,6 @@ class Receipts {
   void hold(std::uint64_t seq, std::uint64_t size, std::shared_ptr<const Held> held);
   std::optional<Covering> covering(std::uint64_t seq) const;
   service::StoredEntry entry(std::uint64_t seq) const;
-  void catch_up(transfer::Exchange& exchange, std::uint64_t size) const;
 
   Evidence evidence_;
   mutable std::mutex mutex_;

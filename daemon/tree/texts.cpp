@@ -164,6 +164,8 @@ std::string outcome_text(const HubFacts& hub, const transfer::Transfer& transfer
   if (transfer.outcome != transfer::Outcome::accepted) {
     out << "\nReason (" << transfer.code << "): " << text::printable(transfer.reason) << "\n";
     if (transfer.count > 1) out << "This stands for " << transfer.count << " attempts of the same kind.\n";
+  } else if (transfer.sha256.empty()) {
+    out << "\nSize and SHA-256 are erased.\n";
   } else {
     out << "\nSize " << transfer.size << " bytes, SHA-256 " << transfer.sha256 << "\n";
   }

@@ -128,6 +128,7 @@ class Erasure(unittest.TestCase):
             self.assertEqual(usage.returncode, 2, usage.stderr)
 
             self.check_nothing_is_left(hub, backup, secret, theirs)
+            self.check_hub_has_forgotten(hub, secret)
             hub.stop()
             hub.start()
             self.check_nothing_is_left(hub, backup, secret, theirs)

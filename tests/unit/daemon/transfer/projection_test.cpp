@@ -1,6 +1,7 @@
 #include "daemon/transfer/projection.h"
 
 #include <chrono>
+#include <map>
 
 #include <gtest/gtest.h>
 
@@ -64,6 +65,83 @@ TEST(ProjectionSent, AListingCostsWhatItListsAndNotWhatWasEverSent) {
     ASSERT_EQ(ids(projection.sent("alpha", "flow", static_cast<Micros>(kEver) * kSecond)), Ids{today});
   // Going through all the names takes a minute.
   EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(2));
+}
+
+struct Entry {
+  Micros time;
+  entry::Event event;
+};
+
+// A transfer that was accepted, delivered and opened, one that was refused, and one that has the same name.
+std::vector<Entry> past() {
+  std::vector<Entry> entries;
+  const auto add = [&](const char* name, const char* transfer, const char* object,
+                       std::map<std::string, std::string> committed) {
+    entry::Event event;
+    event.name = name;
+    const bool by_sender = event.name.starts_with("file.");
+    event.plain = {{"agency", by_sender ? "alpha" : "beta"},
+                   {"route", "flow"},
+                   {"transfer", transfer},
+                   {"object", object}};
+    event.committed = std::move(committed);
+    entries.push_back({static_cast<Micros>(entries.size() + 1) * kSecond, std::move(event)});
+  };
+  const auto accepted = [](const char* name) {
+    return std::map<std::string, std::string>{
+        {"name", name}, {"account", "ana"}, {"size", "7"}, {"sha256", "00"}};
+  };
+  add("file.accepted", "t0", "-", accepted("mary.csv"));
+  add("delivery.made", "t0", "o0", {{"name", "mary.csv"}});
+  add("delivery.opened", "t0", "o0", {{"account", "bea"}});
+  add("file.refused", "t1", "-", {{"name", "mary2.csv"}, {"account", "ana"}, {"reason", "mary is blocked"}});
+  add("file.accepted", "t2", "-", accepted("other.csv"));
+  add("delivery.made", "t2", "o2", {{"name", "other.csv"}});
+  entry::Event begun;
+  begun.name = "erasure.begun";
+  begun.plain = {{"basis", "request"}, {"seqs", "0-3"}};
+  entries.push_back({20 * kSecond, begun});
+  return entries;
+}
+
+std::string everything_in(const Projection& projection) {
+  std::string all;
+  const auto show = [&](const Transfer& one) {
+    all += one.id + " " + one.name + " " + one.account + " " + std::to_string(one.size) + " " + one.sha256 +
+           " " + one.reason;
+    for (const Step& step : one.steps) all += " " + step.event + " " + step.account;
+    all += "\n";
+  };
+  for (const char* agency : {"alpha", "beta"})
+    for (const std::string& month : projection.months(agency))
+      for (const Transfer& one : projection.outcomes(agency, month)) show(one);
+  for (const Transfer& one : projection.sent("alpha", "flow", 0)) show(one);
+  for (const Delivery& one : projection.waiting("beta", "flow"))
+    all += one.object + " " + one.shown_name + "\n";
+  return all;
+}
+
+TEST(ProjectionForgets, WhatIsErasedAsIfItHadNeverBeenOpened) {
+  Projection learned;
+  const auto entries = past();
+  for (std::size_t seq = 0; seq + 1 < entries.size(); ++seq)
+    learned.apply(seq, entries[seq].time, entries[seq].event);
+  EXPECT_NE(everything_in(learned).find("mary"), std::string::npos);
+  learned.apply(entries.size() - 1, entries.back().time, entries.back().event);
+
+  Projection rebuilt;
+  for (std::size_t seq = 0; seq < entries.size(); ++seq) {
+    entry::Event event = entries[seq].event;
+    if (seq <= 3) event.committed.clear();
+    rebuilt.apply(seq, entries[seq].time, event);
+  }
+  EXPECT_EQ(everything_in(learned), everything_in(rebuilt));
+  const std::string all = everything_in(learned);
+  for (const char* gone : {"mary", "bea"}) EXPECT_EQ(all.find(gone), std::string::npos) << all;
+  EXPECT_NE(all.find("other.csv ana 7 00"), std::string::npos) << all;
+  EXPECT_TRUE(learned.find_sent("alpha", "flow", "erased-t0", 0));
+  EXPECT_FALSE(learned.find_sent("alpha", "flow", "mary.csv", 0));
+  EXPECT_TRUE(learned.find_waiting("beta", "flow", "erased-t0.age"));
 }
 
 }  // namespace
