@@ -205,12 +205,31 @@ class Checkpoint:
         self.sha256 = hashlib.sha256(own.encode()).hexdigest()
 
 
-def keys_of_policy(text):
-    """The keys of a C2SP tlog-policy, whatever its quorum."""
-    keys = []
-    for kind, *rest in filter(None, (line.split() for line in text.split("\n"))):
-        if kind in ("log", "witness"):
-            keys.append(Key((rest + ["", ""])[kind == "witness"]))
-        elif kind not in ("group", "quorum") and not kind.startswith("#"):
-            raise ValueError(f"{kind} begins no line of a C2SP tlog-policy")
+def keys_of_policy(data):
+    """The keys of a C2SP tlog-policy file, whatever its quorum; raises ValueError with the line that is wrong."""
+    keys, names, members, quorums = [], set(), [], 0
+    for number, line in enumerate(data.split(b"\n"), 1):
+        kind, *rest = [word.decode("latin-1") for word in re.split(b"[ \t]+", line.strip(b" \t"))]
+        wrong = re.search(rb"[\0-\x08\x0b-\x1f\x7f]", line) is not None
+        if kind in ("log", "witness") and 1 <= len(rest) - (kind == "witness") <= 2:
+            keys.append(Key(rest[kind == "witness"]))
+            wrong |= keys[-1].kind != (ED25519 if kind == "log" else ML_DSA_44)
+        elif kind == "group" and len(rest) >= 3:
+            among = rest[2:]
+            count = {"all": len(among), "any": 1}.get(rest[1]) or number_of(rest[1]) or 0
+            wrong |= not 1 <= count <= len(among) or not names.issuperset(among)
+            members += among
+        elif kind == "quorum" and len(rest) == 1:
+            wrong |= rest[0] not in names | {"none"}
+            quorums += 1
+        else:
+            wrong |= kind != "" and not kind.startswith("#")
+        if kind in ("witness", "group") and rest:
+            wrong |= rest[0] in names | {"none"}
+            names.add(rest[0])
+        if wrong:
+            raise ValueError(f"line {number} is none of a C2SP tlog-policy")
+    if quorums != 1 or len(set(members)) != len(members) or len({key.public for key in keys}) != len(keys) or not keys \
+            or not data.endswith(b"\n"):
+        raise ValueError("a C2SP tlog-policy of a log has keys, one quorum, no key or member of a group twice, and ends in LF")
     return keys

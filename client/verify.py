@@ -342,7 +342,7 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     try:
         keys = [Key(vkey) for vkey in options.key] + (
-            keys_of_policy(pathlib.Path(options.policy).read_text()) if options.policy else [])
+            keys_of_policy(pathlib.Path(options.policy).read_bytes()) if options.policy else [])
         export, lines = verify(options.folder, keys, options.newer_than, options.max_age)
     except (OSError, ValueError) as error:
         print(f"cannot verify: {error}", file=sys.stderr)

@@ -20,7 +20,11 @@ std::vector<note::VerifierKey> keys_in_policy(const std::string& path) {
   if (const auto* wrong = std::get_if<note::LogPolicyError>(&policy)) {
     throw std::invalid_argument(path + ":" + std::to_string(wrong->line) + ": " + wrong->reason + ".");
   }
-  return std::get<note::LogPolicy>(policy).keys();
+  auto keys = std::get<note::LogPolicy>(policy).keys();
+  if (keys.empty()) {
+    throw std::invalid_argument(path + ": names no key, so it says nothing of whose ledger is the right one.");
+  }
+  return keys;
 }
 
 }  // namespace

@@ -90,7 +90,8 @@ class Log:
         return "".join(line + "\n" for line in lines).encode()
 
     def commitment(self, entry_id, field):
-        parts = [b"chancery/commit/v1", self.origin.encode(), bytes.fromhex(entry_id), field.encode(), b"secret " + field.encode()]
+        parts = [b"chancery/commit/v1", self.origin.encode(), bytes.fromhex(entry_id), field.encode(),
+                 b"secret " + field.encode()]
         message = b"".join(struct.pack(">I", len(part)) + part for part in parts)
         return hmac.new(hashlib.sha256(field.encode()).digest(), message, hashlib.sha256).digest()
 
@@ -137,12 +138,14 @@ class Log:
         transfer, file_object = f"{number:032x}", f"{number + 2**64:032x}"
         self.append("file.accepted", {"agency": "hospital", "agreement": "care", "outputs": 1, "policy": "-",
                                       "route": "care-oct", "transfer": transfer})
-        self.append("delivery.made", {"agency": "council", "object": file_object, "route": "care-oct", "sealed-sha256": "0" * 64,
+        self.append("delivery.made", {"agency": "council", "object": file_object, "route": "care-oct",
+                                      "sealed-sha256": "0" * 64,
                                       "sealed-size": 1234, "transfer": transfer})
         for event in "delivery.opened", "delivery.collected":
             self.append(event, {"agency": "council", "object": file_object, "transfer": transfer})
         if number % 3 == 0:
-            self.append("file.refused", {"agency": "hospital", "code": "too-large", "count": 1, "policy": "-", "route": "care-oct",
+            self.append("file.refused", {"agency": "hospital", "code": "too-large", "count": 1, "policy": "-",
+                                         "route": "care-oct",
                                          "transfer": transfer})
 
     def log_policy(self):
@@ -151,7 +154,8 @@ class Log:
         witnesses = [vkey for vkey in present if len(vkey) > 400]
         names = [f"ml-dsa-44-{i + 1}" for i in range(len(witnesses))]
         lines = "".join(f"witness {name} {vkey}\n" for name, vkey in zip(names, witnesses))
-        return (logs + lines + f"group ml-dsa-44 any {' '.join(names)}\nquorum ml-dsa-44\n").encode(), (logs + "quorum none\n").encode()
+        group = f"group ml-dsa-44 any {' '.join(names)}\nquorum ml-dsa-44\n"
+        return (logs + lines + group).encode(), (logs + "quorum none\n").encode()
 
     def files(self):
         """The export as path: bytes, without SHA256SUMS."""
@@ -186,7 +190,8 @@ def path_of(kind, index, width):
 
 def bundles(entries):
     parts = [entries[i:i + 256] for i in range(0, len(entries), 256)]
-    return {path_of("entries", i, len(part)): b"".join(struct.pack(">H", len(e)) + e for e in part) for i, part in enumerate(parts)}
+    return {path_of("entries", i, len(part)): b"".join(struct.pack(">H", len(entry)) + entry for entry in part)
+            for i, part in enumerate(parts)}
 
 
 def tiles(leaves):

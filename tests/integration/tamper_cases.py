@@ -76,15 +76,19 @@ def edits(log, other):
         named = "entry {}:" if place < n // 256 * 256 else "tile/entries/"
         yield "duplication", f"entry {place} twice", forged(log, before + [entry, entry] + after), named.format(place + 1)
         yield "deletion", f"entry {place}", forged(log, before + after), named.format(place)
-        yield "reordering", f"entry {place} after the next", forged(log, before + [after[0], entry] + after[1:]), f"entry {place}:"
+        yield "reordering", f"entry {place} after the next", forged(log, before + [after[0],
+                                                            entry] + after[1:]), f"entry {place}:"
         yield "insertion", f"a made entry at {place}", forged(
-            log, before + [log.text("object.disposed", {"code": "acknowledged", "object": "o", "transfer": "t"}, seq=str(place)),
+            log, before + [log.text("object.disposed", {"code": "acknowledged", "object": "o", "transfer": "t"},
+                                    seq=str(place)),
                            entry] + after), named.format(place)
-        yield "splicing", f"entry {place} of another ledger", forged(log, before + [other.entries[place]] + after), f"entry {place}"
+        yield "splicing", f"entry {place} of another ledger", forged(log,
+                                                            before + [other.entries[place]] + after), f"entry {place}"
         yield "edit", f"one letter of entry {place}", forged(
             log, before + [entry[:-3] + (b"A" if entry[-3:-2] != b"A" else b"E") + entry[-2:]] + after), f"entry {place + 1}:"
     yield "deletion", "entry 0", forged(log, entries[1:]), "entry 0:"
-    yield "splicing", "the tail of another ledger", forged(log, entries[:middle] + other.entries[middle:n]), f"entry {middle}:"
+    yield "splicing", "the tail of another ledger", forged(log,
+                                                           entries[:middle] + other.entries[middle:n]), f"entry {middle}:"
     yield "splicing", "the tail of another ledger, with its checkpoint", forged(
         log, entries[:middle] + other.entries[middle:], checkpoint=other.checkpoints[len(other.entries)],
         **{f"checkpoints/{len(other.entries)}": other.checkpoints[len(other.entries)]}), f"entry {middle}:"
@@ -115,10 +119,12 @@ def damage(log):
     yield "insertion", "a tile of no level", changed(log, **{"tile/7/000": bytes(8192)}), "tile/7/000"
     yield "insertion", "a policy that is none", changed(log, **{"policies/" + "0" * 64 + "/a.toml": b""}), "policies/"
     yield "insertion", "a file left from writing", changed(log, **{".writing": b""}), ".writing"
-    yield "insertion", "a checkpoint under another name", changed(log, **{"checkpoints/last": files["checkpoint"]}), "checkpoints/last"
+    yield "insertion", "a checkpoint under another name", changed(log,
+                                                            **{"checkpoints/last": files["checkpoint"]}), "checkpoints/last"
     yield "insertion", "a checkpoint with a leading zero", changed(
         log, **{f"checkpoints/0{size}": files["checkpoint"]}), f"checkpoints/0{size}"
-    yield "duplication", "a checkpoint for another size", changed(log, **{"checkpoints/2": files["checkpoint"]}), "checkpoints/2"
+    yield "duplication", "a checkpoint for another size", changed(log,
+                                                            **{"checkpoints/2": files["checkpoint"]}), "checkpoints/2"
     sums = sound["SHA256SUMS"].splitlines(True)
     yield "deletion", "a line of SHA256SUMS", {**sound, "SHA256SUMS": b"".join(sums[1:])}, "checkpoint"
     yield "duplication", "a line of SHA256SUMS", {**sound, "SHA256SUMS": b"".join(sums[:1] + sums)}, "SHA256SUMS"
@@ -221,7 +227,8 @@ def liars(transfers=2):
     yield "time", "an hour backwards", *lied(back)
     for name, lines in {"day that is none": "2026-02-30T00:00:00.000000Z", "second 60": "2027-01-01T00:00:60.000000Z",
                         "five digits": "2027-01-01T00:00:00.00000Z", "another zone": "2027-01-01T00:00:00.000000+",
-                        "year 1969": "1969-12-31T23:59:59.999999Z", "29 February of 2027": "2027-02-29T00:00:00.000000Z"}.items():
+                        "year 1969": "1969-12-31T23:59:59.999999Z",
+                        "29 February of 2027": "2027-02-29T00:00:00.000000Z"}.items():
         yield "time", name, *lied(header(time=lines))
     yield "order", "seq one too high", *lied(lambda log: header(seq=str(len(log.entries) + 1))(log))
     yield "grammar", "seq with a zero", *lied(lambda log: header(seq=f"0{len(log.entries)}")(log))
@@ -233,12 +240,17 @@ def liars(transfers=2):
     yield "grammar", "an event in capitals", *lied(header(event="Delivery.Opened"))
     yield "grammar", "an event of 33 letters", *lied(header(event="e" * 33))
     for name, old, new in (
-            ("two spaces", b"agency a", b"agency  a"), ("an empty value", b"agency a", b"agency "), ("a tab", b"agency a", b"agency\ta"),
-            ("CRLF", b"\n", b"\r\n"), ("an empty line", b"agency a\n", b"agency a\n\n"), ("another version", b"entry/v1", b"entry/v2"),
-            ("fields out of order", b"agency a\nobject o\n", b"object o\nagency a\n"), ("a field twice", b"object o\n", b"object o\n" * 2),
+            ("two spaces", b"agency a", b"agency  a"), ("an empty value", b"agency a", b"agency "), ("a tab", b"agency a",
+                                                            b"agency\ta"),
+            ("CRLF", b"\n", b"\r\n"), ("an empty line", b"agency a\n", b"agency a\n\n"), ("another version", b"entry/v1",
+                                                            b"entry/v2"),
+            ("fields out of order", b"agency a\nobject o\n", b"object o\nagency a\n"), ("a field twice", b"object o\n",
+                                                            b"object o\n" * 2),
             ("a field more", b"object o\n", b"object o\nplus p\n"), ("a field less", b"object o\n", b""),
-            ("a plain field behind c.", b"object o\n", b"c.object o\n"), ("a commitment cut", b"=\nc.address", b"\nc.address"),
-            ("a byte above 126", b"agency a", b"agency \xc3\xa4"), ("a value of 4,097", b"agency a", b"agency " + b"a" * 4097),
+            ("a plain field behind c.", b"object o\n", b"c.object o\n"), ("a commitment cut", b"=\nc.address",
+                                                            b"\nc.address"),
+            ("a byte above 126", b"agency a", b"agency \xc3\xa4"), ("a value of 4,097", b"agency a",
+                                                            b"agency " + b"a" * 4097),
             ("a committed field in the open", b"transfer t\n", b"transfer t\naccount x\n")):
         yield "grammar", name, *lied(text(old, new))
     yield "grammar", "no LF at the end", *lied(lambda log: log.add(log.text("delivery.opened", {
@@ -250,7 +262,8 @@ def liars(transfers=2):
     yield "grammar", "a header as a field of an unknown event", *lied(event("un.known", seq="1"))
     yield "keys", "a second genesis", *lied(lambda log: log.add(log.text("log.genesis", dict(
         line.split(" ") for line in log.entries[0].decode().split("\n")[6:13]))))
-    yield "keys", "a key added twice", *lied(lambda log: log.append("log.key.add", {"vkey": log.named[0], "last-trusted-size": "-"}))
+    yield "keys", "a key added twice", *lied(lambda log: log.append("log.key.add", {"vkey": log.named[0],
+                                                            "last-trusted-size": "-"}))
     yield "keys", "a key added with an end", *lied(lambda log: log.append("log.key.add", {
         "vkey": log.vkey(STRANGER[0]), "last-trusted-size": "5"}))
     yield "keys", "a key of another ledger added", *lied(lambda log: log.append("log.key.add", {
@@ -262,7 +275,8 @@ def liars(transfers=2):
         "vkey": log.named[0], "last-trusted-size": len(log.entries) + 1}))
     for seqs in "5,3", "3-3", "2-4,4", "01", "1-2-3", "1,", "-", "0-99999", "9223372036854775808":
         yield "erasure", f"of the entries {seqs}", *lied(event("erasure.begun", basis="request", seqs=seqs))
-    yield "erasure", "of itself", *lied(lambda log: log.append("detail.erased", {"basis": "order", "seqs": str(len(log.entries))}))
+    yield "erasure", "of itself", *lied(lambda log: log.append("detail.erased", {"basis": "order",
+                                                            "seqs": str(len(log.entries))}))
     yield "erasure", "a hold on what is not there", *lied(event("hold.set", basis="order", seqs="5000"))
     yield "anchors", "of the future", *lied(lambda log: log.anchor(size=len(log.entries) + 1))
     yield "anchors", "of another root", *lied(lambda log: log.anchor(root=base64.b64encode(bytes(32)).decode()))
@@ -287,7 +301,8 @@ def corpus(transfers):
     pin = ["--key", log.named[0], "--key", log.named[1]]
     for name, arguments in {"as it is": [], "with its first keys": pin, "with its present keys": [
             "--key", log.named[2], "--key", log.named[3]], "with one key": pin[:2], "with the other": pin[2:],
-            "not too old": ["--max-age", "100"], "newer than an old one": ["--newer-than", log.checkpoints[min(log.checkpoints)]],
+            "not too old": ["--max-age", "100"], "newer than an old one": ["--newer-than",
+                                                            log.checkpoints[min(log.checkpoints)]],
             "newer than itself": ["--newer-than", log.checkpoints[len(log.entries)]]}.items():
         yield "sound", name, sound, arguments, 0, None
     for size in 1, 2, 255, 256, 257, 511, 512, 513:
@@ -320,9 +335,42 @@ def corpus(transfers):
     yield "rolled back", "and a checkpoint of another ledger", sound, ["--newer-than", elsewhere.files()["checkpoint"]], 1, ""
     yield "cannot tell", "a key that is none", sound, ["--key", "example.org/hub+00000000+AAAA"], 2, None
     yield "cannot tell", "a policy that is none", sound, ["--policy", b"this is no policy\n"], 2, None
+    for name, policy, code in policies(log):
+        yield "sound" if code == 0 else "cannot tell", f"a policy with {name}", sound, ["--policy",
+                                                            policy.encode()], code, None
     yield "cannot tell", "a policy that is not there", sound, ["--policy", "nowhere/log-policy"], 2, None
     yield "cannot tell", "a later checkpoint that is none", sound, ["--newer-than", b"hello\n"], 2, None
     yield "cannot tell", "no folder", None, [], 2, None
+
+
+def policies(log):
+    """Files for --policy, right and wrong ones."""
+    ed25519, ml_dsa = log.named[2:4]
+    right = log.log_policy()[0].decode()
+    yield "nothing unusual", right, 0
+    yield "Ed25519 keys alone", log.log_policy()[1].decode(), 0
+    yield "tabs, comments and URLs", "# ours\n\n \tlog\t" + ed25519 + "  https://example.org/ \nquorum none\n", 0
+    yield "no LF at its end", right[:-1], 2
+    yield "a key alone", f"log {ed25519}\nquorum none\n", 0
+    yield "ML-DSA-44 keys alone", f"witness w {ml_dsa}\nquorum w\n", 0
+    yield "no quorum", f"log {ed25519}\n", 2
+    yield "two quorums", right + "quorum ml-dsa-44\n", 2
+    yield "a quorum of nobody", f"log {ed25519}\nquorum somebody\n", 2
+    yield "a witness called none", f"log {ed25519}\nwitness none {ml_dsa}\nquorum none\n", 2
+    yield "two witnesses of a name", right.replace("group", f"witness ml-dsa-44-1 {log.vkey(STRANGER[1])}\ngroup"), 2
+    yield "a key twice", f"log {ed25519}\nlog {ed25519}\nquorum none\n", 2
+    yield "a witness's key as a log's", f"log {ml_dsa}\nquorum none\n", 2
+    yield "a log's key as a witness's", f"witness w {ed25519}\nquorum w\n", 2
+    yield "a group of somebody", right.replace("any ml-dsa-44-1", "any somebody"), 2
+    yield "a group of too many", right.replace("any", "2"), 2
+    yield "a group of none of them", right.replace("any", "0"), 2
+    yield "a group with a member twice", right.replace("any ml-dsa-44-1", "any ml-dsa-44-1 ml-dsa-44-1"), 2
+    yield "a group without members", right.replace("any ml-dsa-44-1", "any"), 2
+    yield "CRLF", right.replace("\n", "\r\n"), 2
+    yield "a word that is none", right + "allow all\n", 2
+    yield "no key", "quorum none\n", 2
+    yield "a key id that is another's", right.replace(ed25519.split("+")[1], "00000000", 1), 2
+    yield "nothing in it", "", 2
 
 
 def rolled_back(log):

@@ -82,7 +82,7 @@ class Tampering(unittest.TestCase):
         self.print_table(counts)
 
     def print_table(self, counts):
-        """How many cases of each class there are, how many were answered rightly, and with the place where one can be named."""
+        """How many cases of each class there are, were answered rightly, and with the place where one can be named."""
         columns = ["cases"] + [column for program in PROGRAMS for column in (program, f"{program} places")]
         counts["all"] = sum(counts.values(), collections.Counter())
         print("\n" + f"{'class':14}" + "".join(f"{column:>18}" for column in columns))
