@@ -5,6 +5,9 @@
 #include <stdexcept>
 
 #include "ledger/entry/entry.h"
+#include "ledger/exports/folder.h"
+#include "ledger/exports/layout.h"
+#include "ledger/exports/tiles.h"
 #include "ledger/log/epochs.h"
 #include "ledger/service/client.h"
 #include "ledger/service/export_source.h"
@@ -137,9 +140,11 @@ class ExportReader : public LedgerReader {
   std::optional<std::string> newest_checkpoint() override {
     return exported_.checkpoint().empty() ? std::nullopt : std::optional(exported_.checkpoint());
   }
-  std::vector<merkle::Hash> inclusion(std::uint64_t, std::uint64_t) override {
-    throw std::invalid_argument(
-        "a proof is made from the ledger's folder or from the service's socket, not from an export.");
+  std::vector<merkle::Hash> inclusion(std::uint64_t seq, std::uint64_t size) override {
+    const auto read = [this](const std::string& path) {
+      return exports::read_file(folder_ + "/" + path, exports::kTileWidth * exports::kHashBytes).value_or("");
+    };
+    return merkle::inclusion_proof(seq, size, exports::tile_reader(exported_.size(), read));
   }
 
  private:

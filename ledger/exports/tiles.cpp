@@ -1,14 +1,44 @@
 #include "ledger/exports/tiles.h"
 
+#include <algorithm>
 #include <bit>
 #include <utility>
+#include <vector>
 
+#include "ledger/exports/error.h"
 #include "ledger/exports/layout.h"
 
 namespace chancery::exports {
 namespace {
 
 constexpr unsigned kTileHeight = 8;
+
+// Whose stored hash an index is: merkle::stored_index() the other way round.
+struct Node {
+  unsigned level = 0;
+  std::uint64_t n = 0;
+};
+
+Node node_at(std::uint64_t index) {
+  std::uint64_t leaf = 0;  // the last one whose own hash is not behind the index
+  for (std::uint64_t step = std::bit_floor(index / 2 + 1); step > 0; step /= 2) {
+    if (merkle::stored_count(leaf + step) <= index) {
+      leaf += step;
+    }
+  }
+  const auto level = static_cast<unsigned>(index - merkle::stored_count(leaf));
+  return {level, leaf >> level};
+}
+
+// Root of a power of two of hashes.
+merkle::Hash root_of(std::vector<merkle::Hash> hashes) {
+  for (; hashes.size() > 1; hashes.resize(hashes.size() / 2)) {
+    for (std::size_t i = 0; i < hashes.size() / 2; ++i) {
+      hashes[i] = merkle::node_hash(hashes[2 * i], hashes[2 * i + 1]);
+    }
+  }
+  return hashes.front();
+}
 
 }  // namespace
 
@@ -52,6 +82,28 @@ void TileCutter::finish() {
       take_(level, (leaf_ >> (kTileHeight * level)) / kTileWidth, tile.size() / kHashBytes, tile);
     }
   }
+}
+
+merkle::NodeReader tile_reader(std::uint64_t size, std::function<std::string(const std::string& path)> read) {
+  return [size, read = std::move(read)](std::uint64_t index) {
+    const Node node = node_at(index);
+    const unsigned level = node.level / kTileHeight;
+    const std::uint64_t count = std::uint64_t{1} << (node.level % kTileHeight);
+    const std::uint64_t first = node.n * count;  // of the hashes of that level
+    const std::uint64_t tile = first / kTileWidth;
+    const std::uint64_t width = std::min(kTileWidth, (size >> (kTileHeight * level)) - tile * kTileWidth);
+    const std::string path = tile_path(level, tile, width);
+    const std::string bytes = read(path);
+    if (bytes.size() != width * kHashBytes) {
+      throw Error(path + " does not have " + std::to_string(width) + " hashes.");
+    }
+    std::vector<merkle::Hash> hashes(count);
+    for (std::uint64_t i = 0; i < count; ++i) {
+      std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>((first % kTileWidth + i) * kHashBytes),
+                  kHashBytes, hashes[i].begin());
+    }
+    return root_of(std::move(hashes));
+  };
 }
 
 }  // namespace chancery::exports

@@ -36,4 +36,8 @@ class TileCutter {
   std::map<unsigned, std::string> unfinished_;  // by level
 };
 
+// Reads stored hashes of a tree of `size` leaves from its tiles: those that tiles do not hold are computed
+// from the ones below. `read` answers the bytes of a tile by its path, and may throw.
+merkle::NodeReader tile_reader(std::uint64_t size, std::function<std::string(const std::string& path)> read);
+
 }  // namespace chancery::exports

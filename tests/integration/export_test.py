@@ -72,6 +72,10 @@ class Export(unittest.TestCase):
         self.export("ledger", self.hub.root / "fresh")
         self.assertTrue(files(self.out) == files(self.hub.root / "fresh"), "grown and fresh differ")
         self.hub.chancery("ledger", "verify", "--policy", self.out / "log-policy", self.out)
+        for seq in (0, 200, 256):
+            proofs = [self.hub.chancery("ledger", "prove", seq, self.hub.path("ledger")).stdout,
+                      self.hub.chancery("ledger", "prove", seq, self.out).stdout]
+            self.assertEqual(*proofs)
         shown = self.hub.chancery("ledger", "show", self.out).stdout
         self.assertGreater(shown.count("\n"), 256)
         self.assertNotIn("more-1", shown)
@@ -139,7 +143,7 @@ class Export(unittest.TestCase):
         done = self.hub.chancery("ledger", "verify", self.out, check=False)
         self.assertEqual(done.returncode, 1)
         self.assertIn(f"tile/entries/000.p/{bundle.name} is not a bundle", done.stdout)
-        for arguments in (("verify", "--keys", self.hub.path("ledger_keys"), self.out), ("prove", "1", self.out),
+        for arguments in (("verify", "--keys", self.hub.path("ledger_keys"), self.out), ("prove", "999", self.out),
                           ("export", self.out, self.hub.root / "again")):
             self.assertEqual(self.hub.chancery("ledger", *arguments, check=False).returncode, 2)
 

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "ledger/exports/error.h"
 #include "ledger/exports/sums.h"
 #include "ledger/exports/tiles.h"
 
@@ -98,6 +99,25 @@ TEST(Layout, cutting_may_begin_at_any_full_tile) {
     EXPECT_TRUE(rest.contains("tile/2/000.p/1"));
     EXPECT_FALSE(rest.contains("tile/0/000"));
   }
+}
+
+TEST(Layout, every_stored_hash_can_be_read_from_the_tiles) {
+  for (const std::uint64_t size : {1U, 2U, 255U, 256U, 257U, 700U, 66000U}) {
+    const auto stored = stored_of(size);
+    Tiles tiles;
+    TileCutter cutter(0, {}, tiles.take());
+    cutter.add(stored);
+    cutter.finish();
+    const auto read = tile_reader(size, [&](const std::string& path) { return tiles.bytes.at(path); });
+    const std::uint64_t step = size > 1000 ? 37 : 1;
+    for (std::uint64_t i = 0; i < stored.size(); i += step)
+      ASSERT_EQ(read(i), stored[i]) << size << ": " << i;
+    EXPECT_EQ(read(stored.size() - 1), stored.back());
+    EXPECT_EQ(merkle::tree_root(size, read),
+              merkle::tree_root(size, [&](std::uint64_t i) { return stored.at(i); }));
+  }
+  const auto short_tile = tile_reader(5, [](const std::string&) { return std::string(31, 'x'); });
+  EXPECT_THROW(static_cast<void>(short_tile(0)), Error);
 }
 
 TEST(Bundle, entries_come_back_and_nothing_else_is_accepted) {
