@@ -174,6 +174,22 @@ class Receipts(unittest.TestCase):
                 (old,) = kept.rglob(name)
                 self.assertEqual(path.read_bytes(), old.read_bytes())
 
+    def test_while_the_ledger_is_away_words_are_there_and_proofs_come_back_with_it(self):
+        self.put("oct.csv")
+        time.sleep(0.5)
+        before = self.find(self.fetch(self.sender), "oct.csv", ".receipt").read_bytes()
+        self.hub.kill("chancery-ledgerd")
+        began = time.monotonic()
+        listed = self.hub.sftp(self.sender, "ls -1 /receipts/*/oct.csv.*").stdout
+        self.assertIn(".txt", listed)
+        self.assertEqual(len([t for n, t in self.hub.receipts(self.sender).items() if n.startswith("oct.csv.")]), 1)
+        self.assertNotEqual(self.hub.sftp(self.sender, f"get /receipts/*/*.receipt {self.hub.root}/", check=False).returncode, 0)
+        self.assertNotEqual(self.hub.sftp(self.sender, "ls /receipts/log-keys", check=False).returncode, 0)
+        self.assertLess(time.monotonic() - began, 15)
+        self.hub.start_ledgerd()
+        wait_until("the ledger's return", lambda: self.hub.sftp(self.sender, "ls /receipts/log-keys", check=False).returncode == 0)
+        self.assertEqual(self.find(self.fetch(self.sender), "oct.csv", ".receipt").read_bytes(), before)
+
     def test_the_logs_keys_are_the_same_for_all_and_prove_themselves(self):
         files = []
         for agency in (self.sender, self.receiver):

@@ -1,6 +1,8 @@
 #include "daemon/tree/receipts.h"
 
 #include <algorithm>
+#include <chrono>
+#include <iostream>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -185,6 +187,33 @@ TEST_F(ReceiptsTest, BytesStayWhileTheLedgerGrowsAndAppearOnlyWhenCovered) {
   EXPECT_EQ(questions, asked) << "what is covered is not asked for again";
   silent = true;
   EXPECT_THROW((void)receipts.read(files[0]), service::Unavailable);
+}
+
+TEST_F(ReceiptsTest, AMonthOfTenThousandTransfersIsListedQuickly) {
+  constexpr int kTransfers = 10'000;
+  for (int i = 0; i < kTransfers; ++i) {
+    const std::string id = entry::to_hex(entry::new_id());
+    std::vector<entry::Event> batch(2);
+    batch[0].id = entry::new_id();
+    batch[0].name = "file.accepted";
+    batch[0].plain = {{"agency", "alpha"}, {"route", "flow"}, {"transfer", id}};
+    batch[0].committed = {{"name", "file-" + std::to_string(i) + ".csv"}, {"size", "4"}};
+    batch[1].id = entry::new_id();
+    batch[1].name = "delivery.made";
+    batch[1].plain = {{"agency", "beta"}, {"object", id}, {"route", "flow"}, {"transfer", id}};
+    static_cast<void>(stage.ledger.append(std::move(batch)));
+  }
+  stage.open();
+  receipts.cover(stage.ledger.stored.size() - 1);
+  const auto began = std::chrono::steady_clock::now();
+  std::size_t files = 0;
+  for (const Transfer& one : stage.exchange->projection().outcomes("alpha", "2026-09"))
+    files += receipts.of(one, "alpha").size();
+  const auto took =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
+  EXPECT_EQ(files, std::size_t{4} * kTransfers);
+  EXPECT_LT(took.count(), 5000) << "with room for sanitizers";
+  std::cout << files << " receipts and openings: " << took.count() << " ms\n";
 }
 
 TEST_F(ReceiptsTest, AfterARotationAllAreMadeForCheckpointsOfThePresentKeys) {
