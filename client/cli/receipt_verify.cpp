@@ -174,13 +174,17 @@ json::object to_json(const Result& result) {
 
 // A receipt that does not verify: nothing it says is printed.
 int report(const std::string& path, const receipt::Failure& failure, bool as_json) {
-  const bool wrong = failure.kind == receipt::Failure::Kind::wrong;
+  const bool wrong = failure.kind != receipt::Failure::Kind::unreadable;
   if (as_json) {
     const json::object object = {{"verified", false}, {"findings", json::array{as_utf8(failure.reason)}}};
     std::cout << json::serialize(object) << "\n";
   } else {
     std::cout << (wrong ? "NOT VERIFIED: " : "CANNOT TELL: ") << escaped(path)
               << (wrong ? " does not hold: " : " is no receipt: ") << escaped(failure.reason) << "\n";
+  }
+  if (!as_json && failure.kind == receipt::Failure::Kind::not_signed) {
+    std::cout << "If the log has changed its keys since you were given yours: each SEQ.add.receipt in "
+                 "/receipts/log-keys verifies with the\nkeys before it and names the next one.\n";
   }
   return wrong ? kRefused : kFailed;
 }

@@ -67,6 +67,9 @@ std::variant<Receipt, Failure> check(std::string_view bytes, std::span<const not
   if (auto failure = check_origin(receipt.checkpoint, keys)) {
     return *std::move(failure);
   }
+  if (note::verify_note(std::get<note::Note>(note), keys) == note::Signed::unknown_key) {
+    return Failure{Failure::Kind::not_signed, "its checkpoint is not signed by the keys given"};
+  }
   if (const auto why = note::check_proof(proof, proof.extra, keys.front().name(), keys)) {
     return wrong(*why);
   }

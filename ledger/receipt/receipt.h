@@ -44,6 +44,7 @@ struct Receipt {
 struct Failure {
   enum class Kind {
     unreadable,  // it is no receipt at all, or there is nothing to check it with: it cannot be told
+    not_signed,  // it is one, but not signed by the keys that were given: perhaps by later ones of this log
     wrong,       // it is one, and what it says does not hold
   };
   Kind kind = Kind::wrong;

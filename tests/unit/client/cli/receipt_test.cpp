@@ -125,6 +125,7 @@ TEST_F(ReceiptVerify, NothingIsVerifiedWithoutTheLogsKey) {
   EXPECT_TRUE(says("cannot be verified without the log's key")) << output_;
   const auto other = note::SigningKey::generate(note::KeyType::ed25519, ReceiptsInMemory::kOrigin);
   EXPECT_EQ(verify({"--key", other.verifier().text(), "@sent.receipt"}), kRefused);
+  EXPECT_TRUE(says("/receipts/log-keys")) << output_;
   EXPECT_FALSE(says("acute")) << "nothing of what does not verify is shown";
   EXPECT_EQ(verify({"--key", log_.key.verifier().text(), "@sent.receipt"}), kOk);
   EXPECT_TRUE(says("ML-DSA-44 not checked")) << output_;
