@@ -40,7 +40,7 @@ note::Proof make_proof(LedgerReader& ledger, std::uint64_t seq) {
 
 int ledger_prove(Arguments arguments) {
   auto options =
-      options_of(arguments, "[--policy FILE | --key VKEY] SEQ DIR|SOCKET",
+      options_of(arguments, "[--policy FILE | --key VKEY] SEQ DIR|SOCKET|EXPORT",
                  "Prints a proof that an entry is in the ledger (c2sp.org/tlog-proof@v1, the entry in its "
                  "extra line), after checking it. It holds no details and can be checked offline.");
   add_trust_options(options);
@@ -55,7 +55,7 @@ int ledger_prove(Arguments arguments) {
   const std::string where = value_of(*parsed, "where", "");
   if (where.empty()) {
     throw std::invalid_argument(
-        "which entry of which ledger? Give its number, then the ledger's folder or socket.");
+        "which entry of which ledger? Give its number, then the ledger's folder or socket, or an export.");
   }
   const std::uint64_t seq = parse_seq(value_of(*parsed, "seq", ""));
   const auto ledger = open_ledger(where, "");

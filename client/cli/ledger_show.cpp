@@ -94,7 +94,7 @@ int ledger_show(Arguments arguments) {
   auto options =
       options_of(arguments,
                  "[--since TIME] [--until TIME] [--from ID] [--to ID] [--transfer ID] [--event NAME] "
-                 "[--json] DIR|SOCKET",
+                 "[--json] DIR|SOCKET|EXPORT",
                  "Prints the entries of a ledger, one a line, in words or as JSON. Details (names of "
                  "files, accounts, reasons) are in the words where this user may read them: as the "
                  "administrator, from the socket of the running service, or with its key files. Times are "
