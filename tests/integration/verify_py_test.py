@@ -206,6 +206,22 @@ class Program(unittest.TestCase):
             self.assertEqual(done.returncode, 1)
             self.assertIn("link: is no plain file", done.stdout)
 
+    def test_many_checkpoints_are_verified_by_several_processes(self):
+        log = export_writer.Log()
+        for _ in range(210):
+            log.append("object.disposed", {"code": "acknowledged", "object": "o", "transfer": "t"})
+            log.sign()
+        with tempfile.TemporaryDirectory() as folder:
+            export_writer.write(folder, export_writer.with_sums(log.files()))
+            done = self.run_program(folder)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            self.assertIn("checkpoints  210 right", done.stdout)
+            false = log.checkpoints[100][:-2000] + b"AAAA" + log.checkpoints[100][-1996:]
+            export_writer.write(folder, export_writer.with_sums({**log.files(), "checkpoints/100": false}))
+            done = self.run_program(folder)
+            self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+            self.assertIn("checkpoints/100: has a false signature of the ML-DSA-44 key", done.stdout)
+
     def test_is_short_and_needs_only_the_standard_library(self):
         for name in "verify.py", "signatures.py":
             text = (export_writer.SOURCE / "client" / name).read_text()
