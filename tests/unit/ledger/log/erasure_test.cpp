@@ -230,8 +230,7 @@ TEST_F(Erasing, appends_and_reading_go_on) {
     ASSERT_EQ(name_at(*log, 11), "name-11");
     const auto newest = log->head().size - 1;
     const auto found = log->entries(newest, 1, true);
-    for (const auto& [field, opening] : found.at(0).openings)
-      EXPECT_FALSE(opening.value.empty());
+    for (const auto& [field, opening] : found.at(0).openings) EXPECT_FALSE(opening.value.empty());
   }
   EXPECT_EQ(erased.get().outcome, Outcome::durable);
   EXPECT_GT(appended, 0U);
