@@ -22,7 +22,8 @@ std::vector<note::VerifierKey> keys_in_policy(const std::string& path) {
   }
   auto keys = std::get<note::LogPolicy>(policy).keys();
   if (keys.empty()) {
-    throw std::invalid_argument(path + ": names no key, so it says nothing of whose ledger is the right one.");
+    throw std::invalid_argument(path +
+                                ": names no key, so it says nothing of whose ledger is the right one.");
   }
   return keys;
 }
