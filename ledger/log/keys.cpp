@@ -19,6 +19,7 @@ namespace chancery::log {
 namespace {
 
 constexpr std::size_t kEpochKeyBytes = 32;
+constexpr const char* kDraft = ".new";
 
 class File {
  public:
@@ -141,7 +142,7 @@ std::optional<std::vector<std::uint8_t>> KeyFolder::read_if_there(const std::str
 
 void KeyFolder::create(const std::string& name, std::span<const std::uint8_t> secret) const {
   const auto path = path_ / name;
-  const auto draft = std::filesystem::path(path.string() + ".new");
+  const auto draft = std::filesystem::path(path.string() + kDraft);
   ::unlink(draft.c_str());  // left by a start that was interrupted, before its name was given
   const File file(::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400));
   if (file.handle() < 0) fail_errno(draft);
@@ -178,6 +179,15 @@ void KeyFolder::rename(const std::string& from, const std::string& to) const {
   if (::rename(path.c_str(), (path_ / to).c_str()) != 0) fail_errno(path);
   sync_folder(path.parent_path());
   ++changes_;
+}
+
+void KeyFolder::clear_drafts() const {
+  for (const std::string& name : names("")) {
+    if (!name.ends_with(kDraft)) continue;
+    // Not overwritten: it may be a second name of the file that it was to become.
+    if (::unlink((path_ / name).c_str()) != 0) fail_errno(path_ / name);
+    sync_folder(path_);
+  }
 }
 
 std::vector<std::string> KeyFolder::names(std::string_view prefix) const {

@@ -36,6 +36,8 @@ class KeyFolder {
   void rename(const std::string& from, const std::string& to) const;
   // Overwrites and removes a file, if it is there; its name is gone from the disk when this returns.
   void destroy(const std::string& name) const;
+  // Removes what a create() that was cut off has left beside those files (not in `epoch`).
+  void clear_drafts() const;
   // The files (not in `epoch`) whose names begin like that, in order.
   std::vector<std::string> names(std::string_view prefix) const;
 

@@ -45,36 +45,15 @@ bool read_entry(const store::Snapshot& snapshot, std::uint64_t seq, entry::Entry
          merkle::leaf_hash(text) == snapshot.stored_hash(merkle::stored_index(0, seq));
 }
 
-bool apply(const entry::EntryView& view, std::uint64_t seq, std::vector<NamedKey>& keys) {
-  const auto key = key_in(view, "vkey");
-  if (!key) return false;
-  const auto known = std::ranges::find(keys, *key, &NamedKey::key);
-  if (view.event == "log.key.add") {
-    if (known != keys.end()) return false;
-    keys.push_back({seq, *key, std::nullopt, std::nullopt});
-    return true;
-  }
-  const auto last = number_in(view, "last-trusted-size");
-  if (known == keys.end() || !last || *last > seq) return false;
-  known->last_trusted_size = std::min(*last, known->last_trusted_size.value_or(*last));
-  known->ended_by = known->ended_by.value_or(seq);
-  return true;
-}
-
 std::variant<std::vector<NamedKey>, std::string> read_keys(const store::Snapshot& snapshot) {
   std::vector<NamedKey> keys;
   if (snapshot.size() == 0) return keys;
   entry::EntryView view;
-  if (!read_entry(snapshot, 0, view)) return damaged(0);
-  for (const char* field : {"vkey", "mldsa-vkey"}) {
-    const auto key = key_in(view, field);
-    if (!key) return damaged(0);
-    keys.push_back({0, *key, std::nullopt, std::nullopt});
-  }
+  if (!read_entry(snapshot, 0, view) || !name_keys(view, 0, keys)) return damaged(0);
   const auto seqs = decode_seqs(snapshot.meta(kKeyEntries).value_or(""), snapshot.size());
   if (!seqs) return std::string("the table of the log's keys in meta is damaged");
   for (const std::uint64_t seq : *seqs) {
-    if (!read_entry(snapshot, seq, view) || !apply(view, seq, keys)) return damaged(seq);
+    if (!read_entry(snapshot, seq, view) || !name_keys(view, seq, keys)) return damaged(seq);
   }
   return keys;
 }
@@ -94,6 +73,31 @@ const char* name_of(note::KeyType type) { return type == note::KeyType::ed25519 
 
 std::string id_of(const note::VerifierKey& key) {
   return key.text().substr(key.name().size() + 1, 2 * sizeof(key.id()));
+}
+
+bool name_keys(const entry::EntryView& view, std::uint64_t seq, std::vector<NamedKey>& keys) {
+  if (view.event == "log.genesis") {
+    if (seq != 0 || !keys.empty()) return false;
+    for (const char* field : {"vkey", "mldsa-vkey"}) {
+      const auto first = key_in(view, field);
+      if (!first) return false;
+      keys.push_back({0, *first, std::nullopt, std::nullopt});
+    }
+    return true;
+  }
+  const auto key = key_in(view, "vkey");
+  if (!key) return false;
+  const auto known = std::ranges::find(keys, *key, &NamedKey::key);
+  if (view.event == "log.key.add") {
+    if (known != keys.end()) return false;
+    keys.push_back({seq, *key, std::nullopt, std::nullopt});
+    return true;
+  }
+  const auto last = number_in(view, "last-trusted-size");
+  if (known == keys.end() || !last || *last > seq) return false;
+  known->last_trusted_size = std::min(*last, known->last_trusted_size.value_or(*last));
+  known->ended_by = known->ended_by.value_or(seq);
+  return true;
 }
 
 std::variant<std::vector<NamedKey>, std::string> named_keys(const store::Snapshot& snapshot) {
@@ -119,6 +123,7 @@ LogKeys LogKeys::begin(const KeyFolder& folder, const std::string& origin) {
 
 LogKeys LogKeys::open(const KeyFolder& folder, const std::string& origin, const store::Snapshot& snapshot) {
   LogKeys keys(folder, origin);
+  folder.clear_drafts();
   auto named = named_keys(snapshot);
   if (std::holds_alternative<std::string>(named)) return keys;
   keys.named_ = std::get<std::vector<NamedKey>>(std::move(named));
@@ -214,6 +219,13 @@ std::string LogKeys::encode(std::uint64_t seq) {
   std::string bytes;
   for (int shift = 56; shift >= 0; shift -= 8) bytes.push_back(static_cast<char>(seq >> shift));
   return bytes;
+}
+
+bool LogKeys::awaits_checkpoint(std::uint64_t signed_size) const {
+  for (std::size_t i = 0; i < named_.size(); ++i) {
+    if (signing_[i].has_file && named_[i].ended_by && signed_size <= *named_[i].ended_by) return true;
+  }
+  return false;
 }
 
 void LogKeys::destroy_ended(std::uint64_t signed_size) {

@@ -31,6 +31,9 @@ struct NamedKey {
 inline constexpr const char* kKeyEntries = "log-keys";  // seqs of the log.key.* entries
 inline constexpr const char* kHandover = "handover";    // seq of the log.key.add that is not pinned yet
 
+// Adds what a log.genesis or log.key.* says of the keys. False when it does not say it as it should.
+[[nodiscard]] bool name_keys(const entry::EntryView& view, std::uint64_t seq, std::vector<NamedKey>& keys);
+
 // The keys that the entries name, the genesis entry's two first; or which of these entries is damaged. Reads
 // those entries only.
 [[nodiscard]] std::variant<std::vector<NamedKey>, std::string> named_keys(const store::Snapshot& snapshot);
@@ -71,6 +74,8 @@ class LogKeys {
   std::string key_entries_with(std::uint64_t seq) const;
   static std::string encode(std::uint64_t seq);
 
+  // Whether a key has ended and has its file still, for want of a checkpoint without it.
+  bool awaits_checkpoint(std::uint64_t signed_size) const;
   // Removes the files of keys that had ended before a checkpoint of `signed_size` entries was signed. Tries
   // once for each: throws Error.
   void destroy_ended(std::uint64_t signed_size);

@@ -141,7 +141,6 @@ KeyChanged Rotation::end(const Ending& ending) {
   });
   if (appended.outcome != Outcome::durable) return {appended.outcome, 0, key.text(), appended.reason};
   keys_.ended(ending.which, last, appended.seqs[0]);
-  writer_.sign();  // without it; then its file can go
   return {Outcome::durable, appended.seqs[0], key.text(), std::move(words)};
 }
 

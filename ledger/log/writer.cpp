@@ -379,6 +379,7 @@ void Writer::anchor() {
 void Writer::keep_keys() {
   if (keys_.handover()) anchor();
   if (!can_write()) return;
+  if (keys_.awaits_checkpoint(signed_size_)) sign();
   try {
     keys_.destroy_ended(signed_size_);
   } catch (const Error& error) {

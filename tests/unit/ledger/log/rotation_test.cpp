@@ -266,6 +266,21 @@ TEST_F(Rotate, a_file_left_of_a_retired_key_is_removed_at_the_next_start) {
   EXPECT_FALSE(std::filesystem::exists(folder_ / "keys" / kEd25519File));
 }
 
+TEST_F(Rotate, a_half_made_key_file_is_removed_and_the_key_it_may_be_a_second_name_of_stays) {
+  auto log = open();
+  const auto file = file_of(add(*log).vkey);
+  log.reset();
+  std::filesystem::create_hard_link(file, file.string() + ".new");
+  std::ofstream(folder_ / "keys/log-ed25519-00000000.new") << "AAAA";
+  log = open();
+  EXPECT_TRUE(log->head().writable);
+  for (const auto& one : std::filesystem::directory_iterator(folder_ / "keys")) {
+    EXPECT_NE(one.path().extension(), ".new") << one.path();
+  }
+  log.reset();
+  EXPECT_EQ(refusal(), "");
+}
+
 TEST_F(Rotate, a_revoked_key_is_trusted_up_to_the_size_given_and_the_answer_says_who_needs_new_keys) {
   const auto log = open();
   append(*log, accepted("a"));
