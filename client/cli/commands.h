@@ -20,7 +20,7 @@ using Arguments = std::span<const char* const>;
 // whose text is one sentence for a person, with a hint when they can act; main() prints it and exits with
 // kFailed.
 struct Command {
-  std::string_view name;  // one word or two ("ledger verify")
+  std::string_view name;  // one word to three ("ledger key list")
   std::string_view summary;
   int (*run)(Arguments);
 };
@@ -45,6 +45,11 @@ int ledger_show(Arguments arguments);
 int ledger_hold(Arguments arguments);
 int erase(Arguments arguments);
 int ledger_prove(Arguments arguments);
+int ledger_key_list(Arguments arguments);
+int ledger_key_add(Arguments arguments);
+int ledger_key_retire(Arguments arguments);
+int ledger_key_revoke(Arguments arguments);
+int ledger_key_policy(Arguments arguments);
 int report_ledger(Arguments arguments);
 int ledger_export(Arguments arguments);
 

@@ -10,19 +10,25 @@
 namespace chancery::cli {
 namespace {
 
+constexpr std::size_t kMostWords = 3;  // of a command's name
+
 // The longest match wins, so that `policy` and `policy check` can both be commands.
 struct Match {
   const Command* command = nullptr;
   std::size_t words = 0;
 };
 
+std::string first_words(Arguments words, std::size_t count) {
+  std::string name;
+  for (std::size_t i = 0; i < std::min(count, words.size()); ++i) {
+    name += (i > 0 ? " " : "") + std::string(words[i]);
+  }
+  return name;
+}
+
 Match find(Arguments words) {
-  for (std::size_t count = std::min<std::size_t>(2, words.size()); count > 0; --count) {
-    std::string name = words[0];
-    if (count == 2) {
-      name += std::string(" ") + words[1];
-    }
-    const auto found = std::ranges::find(commands(), name, &Command::name);
+  for (std::size_t count = std::min(kMostWords, words.size()); count > 0; --count) {
+    const auto found = std::ranges::find(commands(), first_words(words, count), &Command::name);
     if (found != commands().end()) {
       return {&*found, count};
     }
@@ -30,14 +36,21 @@ Match find(Arguments words) {
   return {};
 }
 
-// The command that may have been meant. Two words say more than one, so they come first.
-std::string_view meant_by(std::string_view first, std::string_view both) {
-  std::vector<std::string_view> one_word, two_words;
-  for (const Command& command : commands()) {
-    (command.name.find(' ') == std::string_view::npos ? one_word : two_words).push_back(command.name);
+// The command that may have been meant. More words say more, so they come first.
+std::string_view meant_by(Arguments words) {
+  for (std::size_t count = kMostWords; count > 0; --count) {
+    std::vector<std::string_view> names;
+    for (const Command& command : commands()) {
+      if (static_cast<std::size_t>(std::ranges::count(command.name, ' ')) + 1 == count) {
+        names.push_back(command.name);
+      }
+    }
+    const std::string_view meant = text::nearest(first_words(words, count), names);
+    if (!meant.empty()) {
+      return meant;
+    }
   }
-  const std::string_view two = text::nearest(both, two_words);
-  return two.empty() ? text::nearest(first, one_word) : two;
+  return {};
 }
 
 std::string group_of(std::string_view word) {
@@ -52,13 +65,15 @@ std::string group_of(std::string_view word) {
 }
 
 [[noreturn]] void unknown(Arguments words) {
-  const std::string first = words[0];
-  const std::string both = words.size() > 1 ? first + " " + words[1] : first;
-  const std::string_view meant = meant_by(first, both);
-  if (const std::string group = group_of(first); !group.empty() && (words.size() == 1 || meant.empty())) {
-    throw std::invalid_argument("`" + first + "` needs a second word: " + group + ".");
+  const std::string_view meant = meant_by(words);
+  for (std::size_t count = std::min(kMostWords - 1, words.size()); count > 0; --count) {
+    const std::string begun = first_words(words, count);
+    const std::string group = group_of(begun);
+    if (!group.empty() && (words.size() == count || meant.empty())) {
+      throw std::invalid_argument("`" + begun + "` needs a further word: " + group + ".");
+    }
   }
-  throw std::invalid_argument("there is no command `" + first + "`. " +
+  throw std::invalid_argument("there is no command `" + std::string(words[0]) + "`. " +
                               (meant.empty() ? "`chancery --help` lists them all."
                                              : "Did you mean `chancery " + std::string(meant) + "`?"));
 }

@@ -1,4 +1,3 @@
-#include <charconv>
 #include <iostream>
 #include <stdexcept>
 
@@ -11,16 +10,12 @@
 namespace chancery::cli {
 namespace {
 
-std::uint64_t parse_seq(const std::string& text) {
-  std::uint64_t seq = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seq);
-  if (error != std::errc() || end != text.data() + text.size()) {
-    throw std::invalid_argument("SEQ must be the number of an entry, not '" + text + "'.");
-  }
-  return seq;
-}
+struct Proven {
+  note::Proof proof;
+  std::uint64_t size;  // of the checkpoint
+};
 
-note::Proof make_proof(LedgerReader& ledger, std::uint64_t seq) {
+Proven make_proof(LedgerReader& ledger, std::uint64_t seq) {
   if (seq >= ledger.size()) {
     throw std::invalid_argument("there is no entry " + std::to_string(seq) + ": the ledger has " +
                                 std::to_string(ledger.size()) + ".");
@@ -33,7 +28,7 @@ note::Proof make_proof(LedgerReader& ledger, std::uint64_t seq) {
     throw std::runtime_error("no checkpoint covers entry " + std::to_string(seq) +
                              " yet; the running service signs one within a second.");
   }
-  return {ledger.entry(seq), seq, ledger.inclusion(seq, head->size), *checkpoint};
+  return {{ledger.entry(seq), seq, ledger.inclusion(seq, head->size), *checkpoint}, head->size};
 }
 
 }  // namespace
@@ -57,11 +52,11 @@ int ledger_prove(Arguments arguments) {
     throw std::invalid_argument(
         "which entry of which ledger? Give its number, then the ledger's folder or socket, or an export.");
   }
-  const std::uint64_t seq = parse_seq(value_of(*parsed, "seq", ""));
+  const std::uint64_t seq = number_of("SEQ, which entry to prove,", value_of(*parsed, "seq", ""));
   const auto ledger = open_ledger(where, "");
   const auto given = trusted_keys(*parsed);
-  const auto keys = given.empty() ? keys_of_genesis(*ledger) : given;
-  const note::Proof proof = make_proof(*ledger, seq);
+  const auto [proof, size] = make_proof(*ledger, seq);
+  const auto keys = given.empty() ? keys_good_for(*ledger, size) : given;
   if (const auto wrong = note::check_proof(proof, proof.extra, keys[0].name(), keys)) {
     std::cerr << "chancery: the proof does not hold: " << *wrong << ". Run `chancery ledger verify`.\n";
     return kRefused;

@@ -18,6 +18,8 @@ namespace chancery::cli {
 namespace {
 
 constexpr std::uint32_t kEntriesAtOnce = 1024;
+constexpr const char* kNoKeys =
+    "the ledger does not name its keys as it should: run `chancery ledger verify` on it.";
 
 class FolderReader : public LedgerReader {
  public:
@@ -76,6 +78,14 @@ class FolderReader : public LedgerReader {
   std::optional<std::string> newest_checkpoint() override {
     auto checkpoint = snapshot_.newest_checkpoint();
     return checkpoint ? std::optional(std::move(checkpoint->note)) : std::nullopt;
+  }
+
+  std::vector<log::NamedKey> keys() override {
+    auto named = log::named_keys(snapshot_);
+    if (std::holds_alternative<std::string>(named)) {
+      throw std::runtime_error(kNoKeys);
+    }
+    return std::get<std::vector<log::NamedKey>>(std::move(named));
   }
 
   std::vector<merkle::Hash> inclusion(std::uint64_t seq, std::uint64_t size) override {
@@ -140,6 +150,19 @@ class ExportReader : public LedgerReader {
   std::optional<std::string> newest_checkpoint() override {
     return exported_.checkpoint().empty() ? std::nullopt : std::optional(exported_.checkpoint());
   }
+  std::vector<log::NamedKey> keys() override {
+    std::vector<log::NamedKey> keys;
+    entry::EntryView view;
+    exported_.visit(0, [&](std::uint64_t seq, std::string_view text, const verify::Openings*) {
+      const bool sound = !entry::parse_into(text, view);
+      const bool names = sound && (view.event == "log.genesis" || view.event.starts_with("log.key."));
+      if (names && !log::name_keys(view, seq, keys)) {
+        throw std::runtime_error(kNoKeys);
+      }
+      return true;
+    });
+    return keys;
+  }
   std::vector<merkle::Hash> inclusion(std::uint64_t seq, std::uint64_t size) override {
     const auto read = [this](const std::string& path) {
       return exports::read_file(folder_ + "/" + path, exports::kTileWidth * exports::kHashBytes).value_or("");
@@ -198,6 +221,18 @@ class ServiceReader : public LedgerReader {
   }
 
   std::optional<std::string> newest_checkpoint() override { return checkpoint_; }
+
+  std::vector<log::NamedKey> keys() override {
+    std::vector<log::NamedKey> keys;
+    for (const service::LogKey& one : client_.keys()) {
+      auto key = note::VerifierKey::parse(one.vkey);
+      if (!key) {
+        throw std::runtime_error(kNoKeys);
+      }
+      keys.push_back({one.seq, *std::move(key), one.last_trusted_size, std::nullopt});
+    }
+    return keys;
+  }
 
   std::vector<merkle::Hash> inclusion(std::uint64_t seq, std::uint64_t size) override {
     return client_.inclusion(seq, size);
@@ -310,19 +345,15 @@ entry::Erasures erasures_of(LedgerReader& ledger) {
   return erasures;
 }
 
-std::vector<note::VerifierKey> keys_of_genesis(LedgerReader& ledger) {
-  const std::string text = ledger.size() > 0 ? ledger.entry(0) : std::string();
-  entry::EntryView view;
-  const bool genesis = !text.empty() && !entry::parse_into(text, view) && view.event == "log.genesis";
+std::vector<note::VerifierKey> keys_good_for(LedgerReader& ledger, std::uint64_t size) {
   std::vector<note::VerifierKey> keys;
-  for (const char* field : {"vkey", "mldsa-vkey"}) {
-    auto key = genesis ? note::VerifierKey::parse(view.plain_value(field).value_or("")) : std::nullopt;
-    if (!key) {
-      throw std::runtime_error(
-          "the ledger does not begin with the entry that names its keys: run `chancery ledger verify` on "
-          "it.");
+  for (log::NamedKey& named : ledger.keys()) {
+    if (named.is_good_for(size)) {
+      keys.push_back(std::move(named.key));
     }
-    keys.push_back(*std::move(key));
+  }
+  if (keys.empty()) {
+    throw std::runtime_error(kNoKeys);
   }
   return keys;
 }

@@ -10,6 +10,7 @@
 
 #include "ledger/entry/erasures.h"
 #include "ledger/exports/exports.h"
+#include "ledger/log/log_keys.h"
 #include "ledger/note/note.h"
 #include "ledger/verify/verify.h"
 
@@ -30,6 +31,8 @@ class LedgerReader {
   virtual void visit_texts(const std::function<bool(std::string_view text)>& visit);
   virtual std::string entry(std::uint64_t seq) = 0;
   virtual std::optional<std::string> newest_checkpoint() = 0;
+  // That entries name, in their order. Throws when one of these entries is damaged.
+  virtual std::vector<log::NamedKey> keys() = 0;
   virtual std::vector<merkle::Hash> inclusion(std::uint64_t seq, std::uint64_t size) = 0;
 };
 
@@ -41,7 +44,7 @@ std::unique_ptr<LedgerReader> open_ledger(const std::string& where, const std::s
 // What its entries say of erased details. Entries that are damaged are passed over.
 entry::Erasures erasures_of(LedgerReader& ledger);
 
-// The two that the first entry names. Throws when it does not.
-std::vector<note::VerifierKey> keys_of_genesis(LedgerReader& ledger);
+// Those of ledger.keys() that may sign a checkpoint of `size` entries; never none.
+std::vector<note::VerifierKey> keys_good_for(LedgerReader& ledger, std::uint64_t size);
 
 }  // namespace chancery::cli

@@ -1,5 +1,6 @@
 #include "client/cli/options.h"
 
+#include <charconv>
 #include <iostream>
 #include <stdexcept>
 
@@ -41,6 +42,15 @@ std::string value_of(const cxxopts::ParseResult& parsed, const std::string& opti
 
 Words values_of(const cxxopts::ParseResult& parsed, const std::string& option) {
   return parsed.count(option) != 0 ? parsed[option].as<Words>() : Words{};
+}
+
+std::uint64_t number_of(const std::string& name, const std::string& text) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    throw std::invalid_argument(name + " must be a number, not '" + text + "'.");
+  }
+  return number;
 }
 
 }  // namespace chancery::cli

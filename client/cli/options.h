@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,5 +31,8 @@ std::optional<cxxopts::ParseResult> parse(cxxopts::Options& options, Arguments a
 std::string value_of(const cxxopts::ParseResult& parsed, const std::string& option,
                      const std::string& otherwise);
 Words values_of(const cxxopts::ParseResult& parsed, const std::string& option);
+
+// A number below 2^64; `name` is what the command line calls it. Throws std::invalid_argument.
+std::uint64_t number_of(const std::string& name, const std::string& text);
 
 }  // namespace chancery::cli

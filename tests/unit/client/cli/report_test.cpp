@@ -22,6 +22,7 @@ class InMemory : public LedgerReader {
   std::string entry(std::uint64_t seq) override { return ledger_.entries.at(seq); }
   std::optional<std::string> newest_checkpoint() override { return ledger_.checkpoints.back().second; }
   std::vector<merkle::Hash> inclusion(std::uint64_t, std::uint64_t) override { return {}; }
+  std::vector<log::NamedKey> keys() override { return {}; }
 
  private:
   LedgerInMemory& ledger_;
