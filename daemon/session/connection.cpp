@@ -51,7 +51,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Throws Error.
   void start();
   void turn() noexcept;
-  void stop(std::string reason) noexcept;
+  void stop(const std::string& reason) noexcept;
 
  private:
   // What libssh calls; `self` is the Connection.
@@ -353,7 +353,7 @@ void Connection::time_is_up() {
   arm_timer();
 }
 
-void Connection::stop(std::string reason) noexcept {
+void Connection::stop(const std::string& reason) noexcept {
   if (std::exchange(ended_, true)) return;
   const auto self = shared_from_this();
   boost::system::error_code ignored;
