@@ -1,17 +1,14 @@
 #include "client/cli/ledger_summary.h"
 
-#include <charconv>
-
 #include <boost/endian/conversion.hpp>
+
+#include "ledger/entry/seqs.h"
 
 namespace chancery::cli {
 namespace {
 
 std::uint64_t number(const entry::EntryView& entry, std::string_view field) {
-  const std::string_view text = entry.plain_value(field).value_or("");
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size() ? value : 0;
+  return entry::parse_number(entry.plain_value(field).value_or("")).value_or(0);
 }
 
 std::string text_of(const entry::EntryView& entry, std::string_view field) {

@@ -1,6 +1,5 @@
 #include "ledger/exports/layout.h"
 
-#include <charconv>
 #include <stdexcept>
 
 #include "ledger/entry/entry.h"
@@ -56,16 +55,6 @@ bool read_bundle(std::string_view bytes, std::uint64_t width,
     bytes.remove_prefix(2 + length);
   }
   return bytes.empty();
-}
-
-std::optional<std::uint64_t> parse_decimal(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool leading_zero = text.size() > 1 && text[0] == '0';
-  if (error != std::errc() || end != text.data() + text.size() || leading_zero || value >> 63 != 0) {
-    return std::nullopt;
-  }
-  return value;
 }
 
 }  // namespace chancery::exports

@@ -32,7 +32,4 @@ void append_to_bundle(std::string& bundle, std::string_view entry);
 [[nodiscard]] bool read_bundle(std::string_view bytes, std::uint64_t width,
                                const std::function<void(std::string_view entry)>& visit);
 
-// A decimal number without leading zeros, below 2^63.
-std::optional<std::uint64_t> parse_decimal(std::string_view text);
-
 }  // namespace chancery::exports

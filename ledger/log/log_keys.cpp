@@ -1,8 +1,8 @@
 #include "ledger/log/log_keys.h"
 
 #include <algorithm>
-#include <charconv>
 
+#include "ledger/entry/seqs.h"
 #include "ledger/log/error.h"
 
 namespace chancery::log {
@@ -32,10 +32,7 @@ std::optional<note::VerifierKey> key_in(const entry::EntryView& view, std::strin
 }
 
 std::optional<std::uint64_t> number_in(const entry::EntryView& view, std::string_view field) {
-  const std::string_view text = view.plain_value(field).value_or("");
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && end == text.data() + text.size() ? std::optional(number) : std::nullopt;
+  return entry::parse_number(view.plain_value(field).value_or(""));
 }
 
 // Whether the entry is there, whole, and one of the log's own.

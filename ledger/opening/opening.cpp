@@ -1,7 +1,6 @@
 #include "ledger/opening/opening.h"
 
 #include <algorithm>
-#include <charconv>
 #include <memory>
 #include <stdexcept>
 
@@ -11,6 +10,7 @@
 #include <botan/mem_ops.h>
 #include <botan/system_rng.h>
 
+#include "ledger/entry/seqs.h"
 #include "ledger/opening/length.h"
 
 namespace chancery::opening {
@@ -48,13 +48,6 @@ std::optional<std::string_view> take_word(std::string_view& rest) {
   const std::string_view word = rest.substr(0, space);
   rest.remove_prefix(space + 1);
   return word;
-}
-
-std::optional<std::uint64_t> parse_seq(std::string_view text) {
-  std::uint64_t seq = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seq);
-  const bool whole = error == std::errc() && end == text.data() + text.size();
-  return whole && seq >> 63 == 0 && std::to_string(seq) == text ? std::optional(seq) : std::nullopt;
 }
 
 }  // namespace
@@ -104,7 +97,7 @@ std::optional<OpeningLine> parse_line(std::string_view line) {
   if (!seq_text || !field || !salt_text) {
     return std::nullopt;
   }
-  const auto seq = parse_seq(*seq_text);
+  const auto seq = entry::parse_number(*seq_text);
   const auto salt = decode(*salt_text);
   auto value = decode(line);
   OpeningLine result;

@@ -4,6 +4,7 @@
 #include <array>
 #include <set>
 
+#include "ledger/entry/seqs.h"
 #include "ledger/exports/documents.h"
 #include "ledger/exports/folder.h"
 #include "ledger/exports/layout.h"
@@ -27,7 +28,7 @@ std::vector<std::uint64_t> kept_sizes(const fs::path& folder, std::vector<std::s
     if (!regular) {
       return;
     }
-    const auto size = exports::parse_decimal(std::string_view(path).substr(sizeof "checkpoints/" - 1));
+    const auto size = entry::parse_number(std::string_view(path).substr(sizeof "checkpoints/" - 1));
     if (size && *size > 0) {
       sizes.push_back(*size);
     } else {

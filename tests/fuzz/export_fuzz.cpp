@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "ledger/entry/seqs.h"
 #include "ledger/exports/layout.h"
 #include "ledger/exports/sums.h"
 
@@ -22,6 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   if (!bytes.empty()) check_bundle(bytes);
   if (const auto sums = parse_sums(bytes); sums && format_sums(*sums) != bytes) std::abort();
-  if (const auto number = parse_decimal(bytes); number && std::to_string(*number) != bytes) std::abort();
+  if (const auto number = chancery::entry::parse_number(bytes); number && std::to_string(*number) != bytes)
+    std::abort();
   return 0;
 }
