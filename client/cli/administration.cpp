@@ -48,7 +48,7 @@ std::string entries_asked_for(const cxxopts::ParseResult& parsed, const std::str
 }
 
 std::string socket_of(const cxxopts::ParseResult& parsed) {
-  const std::string socket = value_of(parsed, "socket", "");
+  std::string socket = value_of(parsed, "socket", "");
   if (socket.empty()) {
     throw std::invalid_argument("which ledger? Name the socket of the running service.");
   }
@@ -59,7 +59,7 @@ std::string socket_of(const cxxopts::ParseResult& parsed) {
 }
 
 std::string needed(const cxxopts::ParseResult& parsed, const std::string& option) {
-  const std::string value = value_of(parsed, option, "");
+  std::string value = value_of(parsed, option, "");
   if (value.empty()) {
     throw std::invalid_argument("--" + option + " is missing. --help says what it is.");
   }

@@ -57,8 +57,7 @@ std::string group_of(std::string_view word) {
   std::string names;
   for (const Command& command : commands()) {
     if (command.name.starts_with(std::string(word) + " ")) {
-      names += names.empty() ? "" : ", ";
-      names += "`chancery " + std::string(command.name) + "`";
+      names.append(names.empty() ? "`chancery " : ", `chancery ").append(command.name).append("`");
     }
   }
   return names;
@@ -70,7 +69,8 @@ std::string group_of(std::string_view word) {
     const std::string begun = first_words(words, count);
     const std::string group = group_of(begun);
     if (!group.empty() && (words.size() == count || meant.empty())) {
-      throw std::invalid_argument("`" + begun + "` needs a further word: " + group + ".");
+      throw std::invalid_argument(std::string("`").append(begun).append("` needs a further word: ") + group +
+                                  ".");
     }
   }
   throw std::invalid_argument("there is no command `" + std::string(words[0]) + "`. " +

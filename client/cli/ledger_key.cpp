@@ -29,7 +29,7 @@ std::optional<cxxopts::ParseResult> parse_words(cxxopts::Options& options, Argum
   auto parsed = parse(options, arguments, example);
   for (const std::string& name : names) {
     if (parsed && parsed->count(name) == 0) {
-      throw std::invalid_argument("what is " + name + "? For example: " + example);
+      throw std::invalid_argument(std::string("what is ").append(name).append("? For example: ") + example);
     }
   }
   return parsed;
