@@ -82,6 +82,12 @@ KeyHandle generate() {
   return KeyHandle(key);
 }
 
+// As in a .pub file, without a comment; empty if it is no plain key.
+std::string line_of(ssh_key key) {
+  const char* type = plain_type(key);
+  return type == nullptr ? "" : std::string(type) + " " + blob_of(key);
+}
+
 // The first two words of PATH.pub; empty if there is no such file.
 std::string recorded_public(const fs::path& path) {
   std::ifstream file(public_path(path));
@@ -90,6 +96,23 @@ std::string recorded_public(const fs::path& path) {
 }
 
 }  // namespace
+
+const char* plain_type(ssh_key key) {
+  switch (ssh_key_type(key)) {
+    case SSH_KEYTYPE_ED25519:
+      return "ssh-ed25519";
+    case SSH_KEYTYPE_RSA:
+      return "ssh-rsa";
+    case SSH_KEYTYPE_ECDSA_P256:
+      return "ecdsa-sha2-nistp256";
+    case SSH_KEYTYPE_ECDSA_P384:
+      return "ecdsa-sha2-nistp384";
+    case SSH_KEYTYPE_ECDSA_P521:
+      return "ecdsa-sha2-nistp521";
+    default:
+      return nullptr;
+  }
+}
 
 std::string fingerprint_of(ssh_key key) {
   unsigned char* hash = nullptr;
@@ -107,13 +130,9 @@ std::string blob_of(ssh_key key) {
 }
 
 HostKey::HostKey(std::shared_ptr<const Key> key)
-    : key_(std::move(key)), fingerprint_(fingerprint_of(key_->handle.get())) {
-  const ssh_key handle = key_->handle.get();
-  const char* curve = ssh_pki_key_ecdsa_name(handle);
-  const ssh_keytypes_e type = ssh_key_type(handle);
-  const bool plain = type == SSH_KEYTYPE_ED25519 || type == SSH_KEYTYPE_RSA;
-  public_line_ = std::string(plain ? ssh_key_type_to_char(type) : curve) + " " + blob_of(handle);
-}
+    : key_(std::move(key)),
+      fingerprint_(fingerprint_of(key_->handle.get())),
+      public_line_(line_of(key_->handle.get())) {}
 
 HostKey HostKey::load(const fs::path& path) {
   struct stat status {};
@@ -130,6 +149,9 @@ HostKey HostKey::load(const fs::path& path) {
     throw Error("The host key " + path.string() +
                 " is not a private key without passphrase that libssh can read.");
   HostKey host_key(std::make_shared<const Key>(Key{KeyHandle(key)}));
+  if (host_key.public_line().empty())
+    throw Error("The host key " + path.string() +
+                " is neither Ed25519 nor ECDSA nor RSA: clients need one of these.");
   const std::string recorded = recorded_public(path);
   if (!recorded.empty() && recorded != host_key.public_line())
     throw Error("The host key " + path.string() + " is not the one of " + public_path(path).string() +
@@ -154,6 +176,18 @@ void make_host_key(const fs::path& path) {
 HostKey load_or_make_host_key(const fs::path& path) {
   if (!fs::exists(path) && !fs::exists(public_path(path))) make_host_key(path);
   return HostKey::load(path);
+}
+
+std::optional<ComingHostKey> coming_host_key(const fs::path& path) {
+  const fs::path file = public_path(fs::path(path) += ".next");
+  if (!fs::exists(fs::symlink_status(file))) return std::nullopt;
+  ssh_key read = nullptr;
+  const bool is_key = ssh_pki_import_pubkey_file(file.c_str(), &read) == SSH_OK;
+  const KeyHandle key(read);
+  if (!is_key || plain_type(read) == nullptr)
+    throw Error("The coming host key " + file.string() +
+                " is no public key: make both halves with ssh-keygen, or remove the file.");
+  return ComingHostKey{fingerprint_of(key.get()), line_of(key.get())};
 }
 
 }  // namespace chancery::session

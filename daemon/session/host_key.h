@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -39,5 +40,14 @@ void make_host_key(const std::filesystem::path& path);
 
 // HostKey::load(), after make_host_key() at the first start, when there is neither PATH nor PATH.pub.
 HostKey load_or_make_host_key(const std::filesystem::path& path);
+
+// The key that will one day take the place of PATH's, to be announced to clients: the public half that the
+// administrator has put into PATH.next.pub. Its private half is not looked at.
+struct ComingHostKey {
+  std::string fingerprint;  // "SHA256:..."
+  std::string public_line;  // "ssh-ed25519 AAAA...", no line's end
+};
+// nullopt if there is no such file. Throws Error if what it holds is no plain public key.
+std::optional<ComingHostKey> coming_host_key(const std::filesystem::path& path);
 
 }  // namespace chancery::session

@@ -10,25 +10,6 @@ namespace {
 // RFC 4252 sets no limit; account names are short.
 constexpr std::size_t kLongestUser = 64;
 
-// The name of a plain key's type, or nullptr: certificates, hardware keys and what else libssh reads are not
-// accepted, because nothing here validates what is special about them.
-const char* plain_type(ssh_key key) {
-  switch (ssh_key_type(key)) {
-    case SSH_KEYTYPE_ED25519:
-      return "ssh-ed25519";
-    case SSH_KEYTYPE_RSA:
-      return "ssh-rsa";
-    case SSH_KEYTYPE_ECDSA_P256:
-      return "ecdsa-sha2-nistp256";
-    case SSH_KEYTYPE_ECDSA_P384:
-      return "ecdsa-sha2-nistp384";
-    case SSH_KEYTYPE_ECDSA_P521:
-      return "ecdsa-sha2-nistp521";
-    default:
-      return nullptr;
-  }
-}
-
 }  // namespace
 
 std::string to_string(Refusal refusal) {

@@ -119,6 +119,39 @@ session::Hooks hooks_of(tree::Hub& hub) {
           log};
 }
 
+// What README.txt says of the key that will replace the host key, as it was read last. Thread-safe.
+class Announcement {
+ public:
+  explicit Announcement(std::filesystem::path host_key) : host_key_(std::move(host_key)) {}
+
+  // A file that holds no key announces nothing, and the log says so.
+  void read() {
+    std::string text;
+    try {
+      if (const auto coming = session::coming_host_key(host_key_)) {
+        text = "It will be replaced by the key " + coming->fingerprint +
+               ". Add that one to what your client trusts, and keep the\npresent one until then; in "
+               "known_hosts, after this hub's name: " +
+               coming->public_line + "\n";
+        log("the host key's successor " + coming->fingerprint + " is announced in README.txt");
+      }
+    } catch (const session::Error& error) {
+      log(error.what());
+    }
+    const std::lock_guard lock(mutex_);
+    text_ = std::move(text);
+  }
+  std::string text() const {
+    const std::lock_guard lock(mutex_);
+    return text_;
+  }
+
+ private:
+  const std::filesystem::path host_key_;
+  mutable std::mutex mutex_;
+  std::string text_;
+};
+
 // SIGHUP: all of the new policy or nothing of it. What else chancery.toml says needs a restart.
 void reload(const std::filesystem::path& directory, const config::Config& running,
             transfer::Exchange& exchange) {
@@ -181,9 +214,11 @@ int serve(const std::filesystem::path& directory) {
                               ledger_of(*client), past_of(*client, head), now, log);
   Auditing auditing(settings.ledger_socket, settings.policies.parent_path() / "audit", settings.policies,
                     log);
+  Announcement announcement(settings.host_key);
+  announcement.read();
   tree::Hub hub{
       exchange,
-      {settings.name, settings.origin, key.fingerprint(),
+      {settings.name, settings.origin, key.fingerprint(), [&] { return announcement.text(); },
        [&](entry::Micros time) { return calendar::civil_time(settings.timezone, time / 1'000'000); }},
       {},
       tree::Receipts(evidence_of(*client, exchange)),
@@ -201,7 +236,10 @@ int serve(const std::filesystem::path& directory) {
     log("ready on " + settings.listen_address + " port " + std::to_string(server.port()) + ", host key " +
         key.fingerprint() + ", policy " + config->policy->hash + ", ledger of " + std::to_string(head.size) +
         " entries");
-    net::wait_for_stop([&] { reload(directory, *config, exchange); });
+    net::wait_for_stop([&] {
+      announcement.read();
+      reload(directory, *config, exchange);
+    });
     ::sd_notify(0, "STOPPING=1");
     auditing.stop();
     server.stop();

@@ -102,6 +102,10 @@ void list_routes(std::ostringstream& out, const std::vector<const route::Route*>
   if (routes.empty()) out << "  none\n";
 }
 
+void say_host_key(std::ostringstream& out, const HubFacts& hub) {
+  out << "\nThis hub's SSH host key: " << hub.host_key_fingerprint << "\n" << hub.coming_host_key();
+}
+
 }  // namespace
 
 std::string readme_text(const HubFacts& hub, const route::Policy& policy, const agreement::Agency& agency,
@@ -116,7 +120,8 @@ std::string readme_text(const HubFacts& hub, const route::Policy& policy, const 
            "verify.py .` in it, or with\n`chancery ledger verify audit`, and with --policy and the "
            "log-policy that "
            "the hub has given you by another way.\n\nThe ledger's name: "
-        << hub.origin << "\nThis hub's SSH host key: " << hub.host_key_fingerprint << "\n";
+        << hub.origin << "\n";
+    say_host_key(out, hub);
     return with_crlf(out.str());
   }
   out << "Routes on which you send: put files here. What you put is listed for a day and cannot be read "
@@ -144,8 +149,8 @@ std::string readme_text(const HubFacts& hub, const route::Policy& policy, const 
            "Linux;\n"
            "keys that begin with age1pq1 need age 1.3 or later.\n";
   }
-  out << "\nThis hub's SSH host key: " << hub.host_key_fingerprint << "\nIts ledger: " << hub.origin
-      << "\nThe policy in force: " << policy.hash << "\n";
+  say_host_key(out, hub);
+  out << "Its ledger: " << hub.origin << "\nThe policy in force: " << policy.hash << "\n";
   return with_crlf(out.str());
 }
 

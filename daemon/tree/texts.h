@@ -15,6 +15,8 @@ struct HubFacts {
   std::string name;
   std::string origin;
   std::string host_key_fingerprint;
+  // Sentences about the key that will take its place one day; empty if none will.
+  std::function<std::string()> coming_host_key;
   std::function<std::string(entry::Micros)> show_time;  // for people, with its offset
 };
 

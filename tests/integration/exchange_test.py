@@ -4,6 +4,7 @@ import hashlib
 import os
 import pathlib
 import re
+import subprocess
 import time
 import unittest
 
@@ -128,6 +129,21 @@ class Exchange(HubCase):
         self.assertIn("\r\n", text)
         self.assertRegex(text, r"SHA256:[A-Za-z0-9+/]{43}")
         self.assertIn(self.hub.agencies[self.hub.receiver]["seal_to"][0], text)
+
+    def test_a_coming_host_key_is_announced_at_a_reload_and_the_present_one_stays(self):
+        present, target = self.hub.directory / "var/host_key", self.hub.root / "announced.txt"
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{present}.next"], check=True)
+        coming = pathlib.Path(f"{present}.next.pub").read_text().split()[1]
+        try:
+            self.hub.reload()
+            self.hub.sftp(self.hub.sender, f"get /README.txt {target}")  # known_hosts has the present key only
+            self.assertIn(coming, target.read_text())
+        finally:
+            for suffix in (".next", ".next.pub"):
+                pathlib.Path(f"{present}{suffix}").unlink()
+            self.hub.reload()
+        self.hub.sftp(self.hub.sender, f"get /README.txt {target}")
+        self.assertNotIn(coming, target.read_text())
 
     def test_a_marker_in_a_file_is_nowhere_on_the_hubs_disk(self):
         marker = b"Margaret-Ashworth-" + os.urandom(8).hex().encode()

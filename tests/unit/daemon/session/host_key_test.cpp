@@ -1,5 +1,6 @@
 #include "daemon/session/host_key.h"
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -75,6 +76,29 @@ TEST_F(HostKeyTest, IsRefusedWhenItIsNoKey) {
   std::ofstream(path_) << "not a key\n";
   fs::permissions(path_, fs::perms::owner_read);
   EXPECT_NE(refusal(), "");
+}
+
+TEST_F(HostKeyTest, OnlyAPublicKeyBesideItIsAnnounced) {
+  const HostKey present = load_or_make_host_key(path_);
+  EXPECT_FALSE(coming_host_key(path_));
+  const HostKey next = load_or_make_host_key(folder_ / "host_key.next");
+  fs::remove(folder_ / "host_key.next");  // its private half may be kept elsewhere until the day
+  ASSERT_TRUE(coming_host_key(path_));
+  EXPECT_EQ(coming_host_key(path_)->fingerprint, next.fingerprint());
+  EXPECT_EQ(coming_host_key(path_)->public_line, next.public_line());
+  EXPECT_EQ(load_or_make_host_key(path_).fingerprint(), present.fingerprint());
+  std::ofstream(folder_ / "host_key.next.pub") << "no key\n";
+  EXPECT_THROW(coming_host_key(path_), Error);
+}
+
+TEST_F(HostKeyTest, ACertificateIsNotAnnounced) {
+  load_or_make_host_key(path_);
+  const std::string make =
+      "cd " + folder_.string() +
+      " && ssh-keygen -q -t ed25519 -N '' -f ca && ssh-keygen -q -t ed25519 -N '' -f k && "
+      "ssh-keygen -q -s ca -I hub -h k.pub && mv k-cert.pub host_key.next.pub";
+  ASSERT_EQ(std::system(make.c_str()), 0);
+  EXPECT_THROW(coming_host_key(path_), Error);
 }
 
 }  // namespace

@@ -133,8 +133,9 @@ class TreeTest : public testing::Test {
   std::size_t waiting() const { return stage.exchange->projection().waiting("beta", "flow").size(); }
 
   Stage stage;
+  std::string coming_key;
   Hub hub{*stage.exchange,
-          {"A hub", "hub.example.org/ledger", "SHA256:host",
+          {"A hub", "hub.example.org/ledger", "SHA256:host", [this] { return coming_key; },
            [](entry::Micros time) { return entry::format_time(time); }},
           {},
           Receipts(silent_evidence())};
@@ -455,6 +456,15 @@ TEST_F(TreeTest, TenThousandDeliveriesAreListedInFullAndQuickly) {
     EXPECT_LT(took.count(), 5000) << path << ", with room for sanitizers";
     std::cout << path << ": " << took.count() << " ms\n";
   }
+}
+
+TEST_F(TreeTest, TheReadmeAnnouncesAComingHostKeyToEveryone) {
+  EXPECT_EQ(sender.read_all("/README.txt").find("SHA256:next"), std::string::npos);
+  coming_key = "It will be replaced by SHA256:next.\n";
+  Session auditor{hub, {"alpha-audit", "alpha", "SHA256:d", "127.0.0.1"}};
+  for (Session* each : {&sender, &receiver, &auditor})
+    EXPECT_NE(each->read_all("/README.txt").find("SHA256:host\r\nIt will be replaced by SHA256:next.\r\n"),
+              std::string::npos);
 }
 
 }  // namespace
