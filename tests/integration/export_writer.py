@@ -64,7 +64,7 @@ class Log:
     def __init__(self, origin=ORIGIN, key=1, version="1"):
         self.origin, self.entries, self.leaves, self.checkpoints, self.policies = origin, [], [], {}, {}
         self.clock = START * 10**6
-        self.signers = seeds(key)
+        self.signers = self.first = self.second = seeds(key)
         self.named = [self.vkey(seed) for seed in self.signers]
         self.ended = set()
         self.append("log.genesis", {"origin": origin, "vkey": self.named[0], "mldsa-vkey": self.named[1], "version": version,

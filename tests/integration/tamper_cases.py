@@ -4,17 +4,18 @@ A case is (class, name, files, arguments, exit code, words of a finding). A ledg
 change of files after the fact; one whose own service lies is written so and signed.
 """
 import base64
+import copy
 import hashlib
+import re
 import time
 
 from export_writer import Log, Signer, bundles, leaf_hash, mth, path_of, seeds, tiles, with_sums
 
-FIRST, SECOND, STRANGER = seeds(1), seeds(2), seeds(99)
+STRANGER = seeds(99)
 
 
-def history(transfers=3, origin="example.org/hub", key=1, upto=None):
-    """A ledger with refusals, anchors, a policy, a rotation of both keys, and an erasure. `upto`: only so many entries of it,
-    with the checkpoints there were by then."""
+def history(transfers=3, origin="example.org/hub", key=1):
+    """A ledger with refusals, anchors, a policy, a rotation of both keys, and an erasure."""
     log = Log(origin, key)
     log.clock = (int(time.time()) - 3 * 86400) * 10**6
     log.entries, log.leaves = [], []
@@ -33,7 +34,7 @@ def history(transfers=3, origin="example.org/hub", key=1, upto=None):
     log.anchor()
     for seed in seeds(key):
         log.end_key(seed)
-    log.signers = new
+    log.signers = log.second = new
     log.append("erasure.begun", {"basis": "request", "seqs": "2"})
     log.append("detail.erased", {"basis": "request", "seqs": "2"})
     log.append("hold.set", {"basis": "court", "seqs": "3-5"})
@@ -131,13 +132,14 @@ def damage(log):
     yield "reordering", "SHA256SUMS", {**sound, "SHA256SUMS": b"".join(reversed(sums))}, "SHA256SUMS"
     yield "deletion", "SHA256SUMS", files, "SHA256SUMS"
     policy = next(iter(log.policies))
+    activated = next(seq for seq, entry in enumerate(log.entries) if f"\npolicy {policy}\n".encode() in entry)
     yield "deletion", "a policy that was activated", changed(log, **{
         **{f"policies/{policy}/{path}": None for path in log.policies[policy]},
         f"policies/{hashlib.sha256(b'').hexdigest()}/x": None,
-        **other_policy()}), "entry 1:"
+        **other_policy()}), f"entry {activated}:"
     yield "empty", "every file without a byte", {name: b"" for name in sound}, ""
     yield "empty", "a checkpoint of size 0", with_sums({
-        "checkpoint": Signer.ask(log.origin, 0, base64.b64encode(hashlib.sha256().digest()).decode(), 1, *FIRST).encode(),
+        "checkpoint": Signer.ask(log.origin, 0, base64.b64encode(hashlib.sha256().digest()).decode(), 1, *log.first).encode(),
         "log-policy": files["log-policy"], "log-policy.ed25519": files["log-policy.ed25519"]}), ""
     yield "empty", "entries and no checkpoint", with_sums(
         {name: content for name, content in files.items() if not name.startswith("checkpoint")}), "checkpoint"
@@ -152,7 +154,9 @@ def other_policy():
 def checkpoints(log):
     """Replaced checkpoints."""
     size, files = len(log.entries), log.files()
-    anchored = min(log.checkpoints)
+    anchored = next(int(re.search(rb"\nsize ([0-9]+)\n", entry)[1]) for entry in log.entries if b"\nevent log.anchor\n" in entry)
+    anchor = next(seq for seq, entry in enumerate(log.entries) if b"\nevent log.anchor\n" in entry)
+    first, second = log.first, log.second
 
     def replaced(at, note):
         names = {f"checkpoints/{at}": note}
@@ -166,18 +170,18 @@ def checkpoints(log):
 
     here = f"checkpoints/{size}"
     yield "replaced", "signed by strangers", replaced(size, signed(STRANGER)), here
-    yield "replaced", "signed by Ed25519 alone", replaced(size, signed(SECOND[:1])), here
-    yield "replaced", "signed by ML-DSA-44 alone", replaced(size, signed(SECOND[1:])), here
-    yield "replaced", "signed by the retired keys", replaced(size, signed(FIRST)), here
-    yield "replaced", "signed by a retired and a present key", replaced(size, signed([FIRST[0], SECOND[1]])), here
-    yield "replaced", "another root", replaced(size, signed(SECOND, root=bytes(32))), here
-    yield "replaced", "another origin", replaced(size, signed(SECOND, origin="example.org/other")), here
-    yield "replaced", "before its keys were named", replaced(anchored, signed(SECOND, at=anchored)), f"checkpoints/{anchored}"
+    yield "replaced", "signed by Ed25519 alone", replaced(size, signed(second[:1])), here
+    yield "replaced", "signed by ML-DSA-44 alone", replaced(size, signed(second[1:])), here
+    yield "replaced", "signed by the retired keys", replaced(size, signed(first)), here
+    yield "replaced", "signed by a retired and a present key", replaced(size, signed([first[0], second[1]])), here
+    yield "replaced", "another root", replaced(size, signed(second, root=bytes(32))), here
+    yield "replaced", "another origin", replaced(size, signed(second, origin="example.org/other")), here
+    yield "replaced", "before its keys were named", replaced(anchored, signed(second, at=anchored)), f"checkpoints/{anchored}"
     yield "replaced", "an anchored one, by another of its size", replaced(
-        anchored, signed(FIRST, at=anchored, seconds=5)), f"entry {anchored}:"
-    yield "replaced", "an anchored one, gone", changed(log, **{f"checkpoints/{anchored}": None}), f"entry {anchored}:"
+        anchored, signed(first, at=anchored, seconds=5)), f"entry {anchor}:"
+    yield "replaced", "an anchored one, gone", changed(log, **{f"checkpoints/{anchored}": None}), f"entry {anchor}:"
     note, stranger = files["checkpoint"].decode().split("\n"), signed(STRANGER).decode().split("\n")
-    true, false = signed(SECOND).decode().split("\n"), signed(SECOND, root=bytes(32)).decode().split("\n")
+    true, false = signed(second).decode().split("\n"), signed(second, root=bytes(32)).decode().split("\n")
     for kind, line in ("Ed25519", 4), ("ML-DSA-44", 5):
         lines = list(true)
         lines[line] = false[line]
@@ -193,16 +197,18 @@ def checkpoints(log):
             "base64 without padding": "\n".join(note[:2] + [note[2].rstrip("=")] + note[3:])}.items():
         yield "replaced", what, replaced(size, text.encode() if text else b"\xff" + files["checkpoint"]), here
     twice = "\n".join(note[:6] + [stranger[4]]) + "\n"
-    retired = signed(FIRST, root=bytes(32)).decode().split("\n")[4]
+    retired = signed(first, root=bytes(32)).decode().split("\n")[4]
     yield "replaced", "a false signature of a retired key besides", replaced(
         size, ("\n".join(note[:6] + [retired]) + "\n").encode()), here
     yield "sound", "a signature line of a stranger besides", replaced(size, twice.encode()), None
 
 
-def liars(transfers=2):
-    """Ledgers whose own service breaks the rules and signs it."""
+def liars(sound):
+    """Ledgers that go on from a sound one; their own service breaks the rules and signs it."""
+    unsigned = next(size for size in range(2, len(sound.entries)) if size not in sound.checkpoints)
+
     def lied(tell):
-        log = history(transfers)
+        log = copy.deepcopy(sound)
         place = tell(log)
         log.sign()
         return log, len(log.entries) - 1 if place is None else place
@@ -281,54 +287,57 @@ def liars(transfers=2):
     yield "anchors", "of the future", *lied(lambda log: log.anchor(size=len(log.entries) + 1))
     yield "anchors", "of another root", *lied(lambda log: log.anchor(root=base64.b64encode(bytes(32)).decode()))
     yield "anchors", "of another note", *lied(lambda log: log.anchor(**{"note-sha256": "0" * 64}))
-    yield "anchors", "of a size never signed", *lied(lambda log: log.anchor(size="2"))
+    yield "anchors", "of a size never signed", *lied(lambda log: log.anchor(size=str(unsigned)))
 
 
-def revoked():
+def revoked(log):
     """A key that was stolen, and revoked for sizes from before it signed."""
-    log = history(2)
-    log.end_key(SECOND[0], size=min(log.checkpoints), event="log.key.revoke")
+    log = copy.deepcopy(log)
+    log.end_key(log.second[0], size=min(log.checkpoints), event="log.key.revoke")
     log.add_key(STRANGER[0])
-    log.signers = [STRANGER[0], SECOND[1]]
+    log.signers = [STRANGER[0], log.second[1]]
     log.sign()
     return log
 
 
-def corpus(transfers):
-    """Every case, for a ledger of twice so many transfers."""
-    log, small = history(transfers), history(2)
-    sound = with_sums(log.files())
-    pin = ["--key", log.named[0], "--key", log.named[1]]
-    for name, arguments in {"as it is": [], "with its first keys": pin, "with its present keys": [
-            "--key", log.named[2], "--key", log.named[3]], "with one key": pin[:2], "with the other": pin[2:],
-            "not too old": ["--max-age", "100"], "newer than an old one": ["--newer-than",
-                                                            log.checkpoints[min(log.checkpoints)]],
-            "newer than itself": ["--newer-than", log.checkpoints[len(log.entries)]]}.items():
-        yield "sound", name, sound, arguments, 0, None
+def sizes():
+    """Sound ledgers of sizes at which tiles and bundles begin and end."""
     for size in 1, 2, 255, 256, 257, 511, 512, 513:
         grown = Log()
         while len(grown.entries) < size:
             grown.append("object.disposed", {"code": "acknowledged", "object": "o", "transfer": "t"})
         grown.sign()
         yield "sound", f"of {size} entries", with_sums(grown.files()), [], 0, None
+
+
+def corpus(log, small, old):
+    """Every case, for a ledger, a small one of the same kind, and the first one's export from an earlier time."""
+    sound, newest = with_sums(log.files()), log.checkpoints[len(log.entries)]
+    pin = ["--key", log.named[0], "--key", log.named[1]]
+    for name, arguments in {"as it is": [], "with its first keys": pin, "with its present keys": [
+            "--key", log.named[2], "--key", log.named[3]], "with one key": pin[:2], "with the other": pin[2:],
+            "not too old": ["--max-age", "100"], "newer than an old one": ["--newer-than",
+                                                            log.checkpoints[min(log.checkpoints)]],
+            "newer than itself": ["--newer-than", newest]}.items():
+        yield "sound", name, sound, arguments, 0, None
     yield "sound", "without policies", with_sums({
         name: content for name, content in log.files().items() if not name.startswith("policies/")}), [], 0, None
     yield "cannot tell", "a folder without a file", {}, [], 2, None
-    for kind, name, files, words in [*edits(log, history(transfers + 5, key=5)), *damage(small), *checkpoints(small)]:
+    longer = history(len(log.entries) // 8, log.origin, key=5)
+    for kind, name, files, words in [*edits(log, longer), *damage(small), *checkpoints(small)]:
         yield kind, name, files, [], 0 if kind == "sound" else 1, words
-    for kind, name, liar, place in liars():
+    for kind, name, liar, place in liars(small):
         yield kind, name, with_sums(liar.files()), [], 1, f"entry {place}:"
-    yield "keys", "a revoked key had signed", with_sums(revoked().files()), [], 1, "checkpoints/"
-    other = history(2, key=7)
+    yield "keys", "a revoked key had signed", with_sums(revoked(small).files()), [], 1, "checkpoints/"
+    other = history(2, log.origin, key=7)
     elsewhere = history(2, origin="example.org/other")
     yield "wrong key", "the key of another ledger", sound, ["--key", other.named[0]], 1, "key"
     yield "wrong key", "one right and one wrong", sound, ["--key", log.named[0], "--key", other.named[1]], 1, "key"
     yield "wrong key", "another ledger of the same name", with_sums(other.files()), pin, 1, "key"
     yield "wrong origin", "a whole ledger of another name", with_sums(elsewhere.files()), pin, 1, "key"
-    yield "stale", "three days old", sound, ["--max-age", "24"], 1, f"entry {len(log.entries) - 1}:"
-    old = rolled_back(log)
+    half_its_age = (time.time() - log.clock / 10**6) / 7200
+    yield "stale", "twice as old as it may be", sound, ["--max-age", f"{half_its_age:.9f}"], 1, f"entry {len(log.entries) - 1}:"
     yield "rolled back", "an old copy, with nothing to tell it by", old, [], 0, None
-    newest = log.checkpoints[len(log.entries)]
     yield "rolled back", "an old copy, and a later checkpoint", old, ["--newer-than", newest], 1, str(len(log.entries))
     yield "rolled back", "another history, and a checkpoint of this one", with_sums(other.files()), [
         "--newer-than", small.checkpoints[min(small.checkpoints)]], 1, ""
