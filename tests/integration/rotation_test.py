@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 import unittest
 
 import hub as hubs
@@ -92,6 +93,73 @@ class Rotation(unittest.TestCase):
         self.hub.start()
         for trust in trusts:
             self.verify(*trust)
+
+    def proven(self, trusted, receipt):
+        """What `chancery receipt verify` says of a receipt to whoever trusts these keys, or None if it does not verify."""
+        keys = [word for vkey in trusted for word in ("--key", vkey)]
+        done = self.hub.chancery("receipt", "verify", *keys, "--json", receipt, check=False)
+        self.assertIn(done.returncode, (0, 1), done.stderr)
+        return json.loads(done.stdout) if done.returncode == 0 else None
+
+    def walk(self, trusted, folder):
+        """The keys of the log that are good now, for whoever trusted these: by the receipts of /receipts/log-keys alone."""
+        trusted, ended = set(trusted), set()
+        for receipt in sorted(folder.glob("*.receipt"), key=lambda path: int(path.name.split(".")[0])):
+            said = self.proven(trusted, receipt)
+            if said is not None and said["event"] == "log.key.add":
+                trusted.add(said["plain"]["vkey"])
+            elif said is not None and said["event"] == "log.key.retire":
+                ended.add(said["plain"]["vkey"])
+        return trusted - ended
+
+    def test_who_holds_the_first_key_walks_to_the_present_one_over_sftp(self):
+        hub, kept = self.hub, self.hub.root / "kept"
+        kept.mkdir()
+        hub.sftp(hub.receiver, f"get /receipts/log-keys/log-policy {kept}/")
+        first = {key["kind"]: key["vkey"] for key in self.keys()}
+        for _ in range(2):
+            for old in [key for key in self.keys() if key["last_trusted_size"] is None]:
+                self.key("add", self.socket, old["kind"])
+                self.put(f"before-{old['id']}.csv")
+                self.key("retire", self.socket, old["id"])
+                self.put(f"after-{old['id']}.csv")
+        present = {key["vkey"] for key in self.keys() if key["last_trusted_size"] is None}
+        self.assertEqual(len(present), 2)
+        self.assertFalse(present & set(first.values()))
+
+        def fetched():
+            folder = hub.root / f"fetched-{time.monotonic_ns()}"
+            folder.mkdir()
+            hub.sftp(hub.receiver, f"get -r /receipts/log-keys {folder}/", f"get /receipts/*/after-*.receipt {folder}/")
+            return folder
+        # The hub looks each second for what others have appended.
+        folder = hubs.wait_until("receipts of every change of keys", lambda: len(list((
+            where := fetched()).glob("log-keys/*.receipt"))) == 9 and where)
+        receipts = folder / "log-keys"
+        kinds = sorted(path.name.split(".")[1] for path in receipts.glob("*.receipt"))
+        self.assertEqual(kinds, ["add"] * 4 + ["genesis"] + ["retire"] * 4)
+        newest = max(folder.glob("after-*.receipt"), key=lambda path: self.proven(present, path)["seq"]
+                     if self.proven(present, path) else -1)
+
+        for trusted in (first.values(), [first["ed25519"]], [first["ml-dsa-44"]]):
+            self.assertIsNone(self.proven(trusted, newest), "the first keys alone do not sign any more")
+            walked = self.walk(trusted, receipts)
+            self.assertGreaterEqual(walked, present)
+            said = self.proven(present & walked, newest)
+            self.assertTrue(said and said["ml_dsa_checked"])
+        policy = (receipts / "log-policy").read_text()
+        self.assertTrue(all(vkey in policy for vkey in present))
+        self.assertNotEqual(policy, (kept / "log-policy").read_text())
+
+        # A link that is missing is not jumped over, and a stranger's keys lead nowhere.
+        for path in receipts.glob("*.add.receipt"):
+            path.rename(path.with_suffix(".aside"))
+            self.assertFalse(present <= self.walk(first.values(), receipts), path.name)
+            path.with_suffix(".aside").rename(path)
+        with hubs.Hub() as other:
+            stranger = [json.loads(line)["vkey"] for line in
+                        other.chancery("ledger", "key", "list", other.path("ledger_socket"), "--json").stdout.splitlines()]
+            self.assertEqual(self.walk(stranger, receipts), set(stranger))
 
     def test_a_revocation_says_who_needs_the_new_keys(self):
         first = self.policy("first")
