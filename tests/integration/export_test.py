@@ -84,7 +84,9 @@ class Export(unittest.TestCase):
     def test_it_tells_nothing_of_a_person(self):
         self.put(2)
         self.hub.sftp(self.hub.receiver, f"get -r {self.hub.collect_folder()} {self.hub.root}/collected")
-        self.hub.sftp(self.hub.sender, f"-put /dev/null {self.hub.send_folder()}/kowalczyk-family.exe")
+        self.hub.sftp(self.hub.sender, f"-put {self.hub.root}/outgoing/kowalczyk-family-0.csv "
+                      "/send/nowhere/kowalczyk-family.csv")
+        hubs.wait_until("the refusal's entry", lambda: "file.refused" in {entry["event"] for entry in self.hub.entries()}, 90)
         self.wait_for_checkpoint()
         self.export("ledger_socket", None, "--policies", self.hub.path("policies"))
         exported = files(self.out)
