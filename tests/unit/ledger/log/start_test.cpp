@@ -1,6 +1,7 @@
 #include <fstream>
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "ledger/log/log_keys.h"
 #include "tests/unit/ledger/log/fixture.h"
@@ -38,6 +39,22 @@ TEST_F(Start, key_files_are_for_their_owner_only) {
   }
   std::filesystem::permissions(folder_ / "keys", std::filesystem::perms(0755));
   EXPECT_NE(refusal_of([&] { open().reset(); }).find("0700"), std::string::npos);
+}
+
+TEST_F(Start, key_files_of_another_owner_are_refused) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give a file to another user";
+  open().reset();
+  constexpr uid_t kNobody = 65534;
+  const auto owned_by = [&](const std::filesystem::path& path, uid_t owner) {
+    ASSERT_EQ(::chown(path.c_str(), owner, static_cast<gid_t>(-1)), 0) << path;
+  };
+  for (const char* name : {"", kEd25519File, kMlDsaFile, "epoch", "epoch/0", "ledger"}) {
+    const auto path = folder_ / "keys" / name;
+    owned_by(path, kNobody);
+    EXPECT_NE(refusal_of([&] { open().reset(); }).find("belongs to another user"), std::string::npos) << path;
+    owned_by(path, ::geteuid());
+  }
+  EXPECT_EQ(refusal_of([&] { open().reset(); }), "");
 }
 
 TEST_F(Start, missing_keys_are_never_made_again) {
