@@ -31,14 +31,16 @@ constexpr std::uint32_t kOverhead = 1024;
 constexpr std::array kSentences = {
     "Done.",
     "End of file.",
-    "There is no such file.",
-    "You may not do this.",
-    "This could not be done.",
-    "The request is malformed.",
-    "There is no connection.",
-    "The connection was lost.",
-    "This server does not offer that.",
+    "There is no such file or folder here.",
+    "This is not allowed here. README.txt says what can be done here.",
+    "This could not be done. Try again later; if it fails again, tell whoever runs this server.",
+    "The request is malformed: update the client program, or use another.",
+    "There is no connection. Connect again.",
+    "The connection was lost. Connect again.",
+    "This server does not offer that. Its README.txt says what can be done here.",
 };
+
+constexpr const char* kTooLong = "No file can be that long: the offset is beyond 2^63 bytes.";
 
 std::uint32_t number_at(Bytes bytes, std::size_t at) {
   return static_cast<std::uint32_t>(bytes[at]) << 24 | static_cast<std::uint32_t>(bytes[at + 1]) << 16 |
@@ -63,13 +65,15 @@ struct Unanswered {
 // Why a handle does not do for a request, or nullptr.
 const char* unfit(Needs needs, const Handle* handle) {
   if (needs == Needs::nothing) return nullptr;
-  if (handle == nullptr) return "This handle is not open.";
+  if (handle == nullptr) return "This handle is not open: open the file or folder again.";
   if (needs == Needs::handle) return nullptr;
   if (handle->directory != (needs == Needs::directory))
-    return handle->directory ? "This is a folder, not a file." : "This is a file, not a folder.";
-  if (needs == Needs::readable_file && !(handle->flags & kRead)) return "The file is not open for reading.";
+    return handle->directory ? "This is a folder, not a file: list it."
+                             : "This is a file, not a folder: read it.";
+  if (needs == Needs::readable_file && !(handle->flags & kRead))
+    return "The file is not open for reading: open it again to read it.";
   if (needs == Needs::writable_file && !(handle->flags & (kWrite | kAppend)))
-    return "The file is not open for writing.";
+    return "The file is not open for writing: open it again to write it.";
   return nullptr;
 }
 
@@ -123,6 +127,7 @@ struct Engine::State {
   bool send(const Unanswered& request, std::uint64_t id, NamesReply& answer);
   bool send(const Unanswered& request, std::uint64_t id, AttributesReply& answer);
   bool send(const Unanswered& request, std::uint64_t id, FileSystemReply& answer);
+  bool send(const Unanswered& request, std::uint64_t id, DigestReply& answer);
   void send_names(std::uint32_t client_id, std::deque<NamedFile>& names);
   bool answer_from_names(std::uint32_t client_id, HandleId handle);
 };
@@ -229,10 +234,13 @@ void Engine::State::request(Bytes body, std::vector<std::uint8_t>* data) {
   const std::size_t size = body.size() + (data == nullptr ? 0 : data->size());
   Operation operation = verb.decode(reader);
   if (!reader.finished())
-    return status(client_id, Status::bad_message, "The request " + std::string(verb.name) + " is malformed.");
+    return status(client_id, Status::bad_message,
+                  "The request " + std::string(verb.name) +
+                      " is malformed: update the client program, or use another.");
   const auto found = handles.find(reader.handle_seen());
   if (const char* why = unfit(verb.needs, found == handles.end() ? nullptr : &found->second))
     return status(client_id, Status::failure, why);
+  if (reader.denied() != nullptr) return status(client_id, Status::failure, reader.denied());
   ask(client_id, std::move(operation), verb, reader.handle_seen(), size);
 }
 
@@ -242,13 +250,12 @@ void Engine::State::ask(std::uint32_t client_id, Operation operation, const Verb
   Unanswered entry{client_id, verb.answers, handle, 0, 0, size};
   if (auto* read = std::get_if<Read>(&operation)) {
     read->length = std::min(read->length, limits.read_bytes);
-    if (beyond_any_file(read->offset, read->length))
-      return status(client_id, Status::failure, "No file is that long.");
+    if (beyond_any_file(read->offset, read->length)) return status(client_id, Status::failure, kTooLong);
     entry.length = read->length;
     entry.held += read->length;
   } else if (const auto* write = std::get_if<Write>(&operation)) {
     if (beyond_any_file(write->offset, write->data.size()))
-      return status(client_id, Status::failure, "No file is that long.");
+      return status(client_id, Status::failure, kTooLong);
   } else if (const auto* open = std::get_if<Open>(&operation)) {
     entry.flags = open->flags;
   } else if (std::holds_alternative<Close>(operation)) {
@@ -258,7 +265,7 @@ void Engine::State::ask(std::uint32_t client_id, Operation operation, const Verb
   }
   if (verb.answers == Answers::opened) {
     if (handles.size() + opening >= limits.handles)
-      return status(client_id, Status::failure, "Too many files are open: close one first.");
+      return status(client_id, Status::failure, "Too many files and folders are open: close one first.");
     ++opening;
   }
   const std::uint64_t id = ++last_id;
@@ -402,6 +409,16 @@ bool Engine::State::send(const Unanswered& request, std::uint64_t, FileSystemRep
   Writer writer(output, kExtendedReply);
   writer.number(request.client_id);
   for (const std::uint64_t field : fields) writer.number64(field);
+  return true;
+}
+
+bool Engine::State::send(const Unanswered& request, std::uint64_t, DigestReply& answer) {
+  if (request.answers != Answers::digest && request.answers != Answers::named_digest) return false;
+  Writer writer(output, kExtendedReply);
+  writer.number(request.client_id);
+  if (request.answers == Answers::named_digest) writer.text("check-file");
+  writer.text("sha256");
+  writer.raw(answer.sha256);
   return true;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -79,7 +80,8 @@ struct HandleStat {
 struct SetStat {
   std::string path;
   Attributes attributes;
-};
+  bool follow = true;
+};  // not: lsetstat@openssh.com
 struct HandleSetStat {
   HandleId handle = 0;
   Attributes attributes;
@@ -119,9 +121,22 @@ struct Sync {
   HandleId handle = 0;
 };  // fsync@openssh.com
 
+// check-file-name and check-file-handle of draft-ietf-secsh-filexfer-extensions-00, section 3, for SHA-256.
+struct CheckFile {
+  std::string path = {};  // of check-file-name
+  HandleId handle = 0;    // of check-file-handle; 0: by path
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;  // 0: to the end
+  std::uint32_t block = 0;   // bytes of each hash; 0: one hash
+  // Whether one hash of a whole file of this size is asked for.
+  bool whole(std::uint64_t size) const {
+    return offset == 0 && (length == 0 || length >= size) && (block == 0 || block >= size);
+  }
+};
+
 using Operation = std::variant<Open, Close, Read, Write, Stat, HandleStat, SetStat, HandleSetStat,
                                OpenDirectory, ReadDirectory, Remove, MakeDirectory, RemoveDirectory, RealPath,
-                               Rename, ReadLink, MakeLink, StatFileSystem, Sync>;
+                               Rename, ReadLink, MakeLink, StatFileSystem, Sync, CheckFile>;
 
 // One request, checked as far as the protocol goes: well formed, and its handle one that is open in this
 // session.
@@ -157,7 +172,11 @@ struct AttributesReply {
 struct FileSystemReply {
   std::uint64_t block_size = 4096, blocks = 0, free_blocks = 0;
 };
+struct DigestReply {
+  std::array<std::uint8_t, 32> sha256{};
+};
 
-using Reply = std::variant<StatusReply, OpenedReply, DataReply, NamesReply, AttributesReply, FileSystemReply>;
+using Reply = std::variant<StatusReply, OpenedReply, DataReply, NamesReply, AttributesReply, FileSystemReply,
+                           DigestReply>;
 
 }  // namespace chancery::sftp

@@ -45,6 +45,38 @@ Operation fstatvfs(Reader& r) {
 }
 
 Operation fsync(Reader& r) { return Sync{r.handle()}; }
+Operation lsetstat(Reader& r) { return SetStat{r.path(), r.attributes(), false}; }
+
+constexpr std::string_view kSha256 = "sha256";
+
+bool names_sha256(std::string_view list) {
+  while (!list.empty()) {
+    const std::size_t comma = std::min(list.find(','), list.size());
+    if (list.substr(0, comma) == kSha256) return true;
+    list.remove_prefix(std::min(comma + 1, list.size()));
+  }
+  return false;
+}
+
+Operation check_part(Reader& r, CheckFile check) {
+  if (!names_sha256(r.text())) r.deny("Only SHA-256 is recorded here: ask for sha256.");
+  check.offset = r.number64();
+  check.length = r.number64();
+  check.block = r.number();
+  return check;
+}
+
+Operation check_file_name(Reader& r) {
+  CheckFile check;
+  check.path = r.path();
+  return check_part(r, std::move(check));
+}
+
+Operation check_file_handle(Reader& r) {
+  CheckFile check;
+  check.handle = r.handle();
+  return check_part(r, std::move(check));
+}
 
 // "~" and "~/x" are the account's own; "~someone" stays a name like any other.
 Operation expand_path(Reader& r) {
@@ -88,6 +120,10 @@ constexpr std::array kExtensions = {
     Extension{"limits@openssh.com", "1", Needs::nothing, Answers::status, nullptr},
     Extension{"expand-path@openssh.com", "1", Needs::nothing, Answers::one_name, expand_path},
     Extension{"home-directory", "1", Needs::nothing, Answers::one_name, home_directory},
+    Extension{"lsetstat@openssh.com", "1", Needs::nothing, Answers::status, lsetstat},
+    Extension{"check-file", "1", Needs::file, Answers::named_digest, check_file_handle},
+    Extension{"check-file-handle", "", Needs::file, Answers::digest, check_file_handle},
+    Extension{"check-file-name", "", Needs::nothing, Answers::digest, check_file_name},
     Extension{"hardlink@openssh.com", "", Needs::nothing, Answers::status, link},
 };
 

@@ -28,7 +28,8 @@ enum PacketType : std::uint8_t {
 enum class Needs { nothing, handle, readable_file, writable_file, file, directory };
 
 // Which kind of answer, besides a status, a request may have.
-enum class Answers { status, opened, data, one_name, names, attributes, file_system };
+// named_digest: with "check-file" before it, as paramiko expects.
+enum class Answers { status, opened, data, one_name, names, attributes, file_system, digest, named_digest };
 
 using Decode = Operation (*)(Reader&);
 

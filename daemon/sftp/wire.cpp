@@ -137,8 +137,10 @@ void Writer::text(std::string_view value) {
 
 void Writer::data(std::span<const std::uint8_t> value) {
   number(static_cast<std::uint32_t>(value.size()));
-  out_.insert(out_.end(), value.begin(), value.end());
+  raw(value);
 }
+
+void Writer::raw(std::span<const std::uint8_t> value) { out_.insert(out_.end(), value.begin(), value.end()); }
 
 void Writer::handle(HandleId value) {
   number(kHandleBytes);

@@ -33,6 +33,9 @@ class Reader {
 
   void fail() { failed_ = true; }
   bool failed() const { return failed_; }
+  // The fields are well formed, but the request is one that is never served: `sentence` says why.
+  void deny(const char* sentence) { denied_ = sentence; }
+  const char* denied() const { return denied_; }  // nullptr unless it was denied
   // Whether every field was there and nothing is left.
   bool finished() const { return !failed_ && bytes_.empty(); }
 
@@ -43,6 +46,7 @@ class Reader {
   std::span<const std::uint8_t> bytes_;
   std::vector<std::uint8_t>* tail_;
   HandleId handle_ = 0;
+  const char* denied_ = nullptr;
   bool failed_ = false;
 };
 
@@ -58,6 +62,7 @@ class Writer {
   void number64(std::uint64_t value);
   void text(std::string_view value);
   void data(std::span<const std::uint8_t> value);
+  void raw(std::span<const std::uint8_t> value);  // without its length: the last field
   void handle(HandleId value);
   void attributes(const Attributes& value);
   void name(const NamedFile& file);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "daemon/sftp/engine.h"
@@ -35,6 +36,19 @@ transfer::Done done_by(Answer answer) {
   return [answer = std::move(answer)](const std::optional<transfer::Problem>& problem) {
     answer(reply_to(problem));
   };
+}
+
+// Answers check-file from a recorded SHA-256, in hex; it is empty if there is none, or was erased.
+sftp::Reply digest_reply(const sftp::CheckFile& check, std::string_view hex, std::uint64_t size) {
+  sftp::DigestReply reply;
+  if (hex.size() != 2 * reply.sha256.size())
+    return failure("No hash is recorded of this: read it, and hash what you have read.");
+  if (!check.whole(size))
+    return failure(
+        "Only the hash of a whole file is recorded: ask from its first byte to its last, as one block.");
+  for (std::size_t i = 0; i < reply.sha256.size(); ++i)
+    std::from_chars(hex.data() + 2 * i, hex.data() + 2 * i + 2, reply.sha256[i], 16);
+  return reply;
 }
 
 bool is_folder(const std::optional<Audit::Node>& node) { return node && node->folder; }
@@ -180,7 +194,7 @@ struct Tree::Visitor {
 
   void operator()(const sftp::Read& read) const {
     Handle* const open = handle(read.handle);
-    if (open == nullptr) return answer(failure("This handle is not open."));
+    if (open == nullptr) return answer(failure("This handle is not open: open the file or folder again."));
     if (const Text* page = std::get_if<Text>(open)) {
       if (read.offset >= (*page)->bytes.size()) return answer(StatusReply{Status::eof, "End of file."});
       const std::string part = (*page)->bytes.substr(read.offset, read.length);
@@ -225,7 +239,7 @@ struct Tree::Visitor {
 
   void operator()(const sftp::HandleStat& stat) const {
     Handle* const open = handle(stat.handle);
-    if (open == nullptr) return answer(failure("This handle is not open."));
+    if (open == nullptr) return answer(failure("This handle is not open: open the file or folder again."));
     const entry::Micros now = tree.hub_.exchange.now();
     if (const Text* page = std::get_if<Text>(open))
       return answer(sftp::AttributesReply{tree::file_attributes((*page)->bytes.size(), now, Access::read)});
@@ -361,6 +375,36 @@ struct Tree::Visitor {
 
   // Nothing is promised before the file is finished (docs/architecture.md, "The life of an upload").
   void operator()(const sftp::Sync&) const { answer(ok()); }
+
+  // The hash is the ledger's: of the plain text that was put, of the sealed file that is collected.
+  void operator()(const sftp::CheckFile& check) const {
+    constexpr const char* kNotFinished =
+        "The hash is recorded when the file is finished: close it, or give it its final name, first.";
+    if (check.handle != 0) {
+      Handle* const open = handle(check.handle);
+      if (open != nullptr && std::holds_alternative<Upload>(*open)) return answer(failure(kNotFinished));
+      const Reading* reading = open == nullptr ? nullptr : std::get_if<Reading>(open);
+      if (reading == nullptr || !(*reading)->reading) return answer(digest_reply(check, {}, 0));
+      const auto& delivery = (*reading)->reading->delivery();
+      return answer(digest_reply(check, delivery.sealed_sha256, delivery.sealed_size));
+    }
+    const Place place = locate(check.path);
+    if (const auto sent = tree.sent(view, place)) {
+      const auto transfer = tree.hub_.exchange.projection().find_transfer(sent->transfer);
+      if (!transfer) return answer(failure(kNotFinished));
+      return answer(digest_reply(check, transfer->sha256, transfer->size));
+    }
+    if (place.kind == Kind::collect_file &&
+        tree.folder_exists(view, {Kind::collect_route, place.folder, {}})) {
+      const auto delivery =
+          tree.hub_.exchange.projection().find_waiting(tree.caller_.agency, place.folder, place.name);
+      return answer(delivery ? digest_reply(check, delivery->sealed_sha256, delivery->sealed_size)
+                             : not_found());
+    }
+    answer(tree.is_audit(view, place) || tree.is_proof(view, place) || tree.attributes(view, place)
+               ? digest_reply(check, {}, 0)
+               : not_found());
+  }
 
   void answer_attributes(const Place& place) const {
     if (const auto attributes = tree.attributes(view, place))

@@ -49,8 +49,9 @@ TEST(Engine, GreetsWithVersionThreeAndItsExtensions) {
   EXPECT_EQ(replies[0].type, 2);
   EXPECT_EQ(replies[0].id, 3u);
   const std::string names(replies[0].rest.begin(), replies[0].rest.end());
-  for (const char* name : {"posix-rename@openssh.com", "statvfs@openssh.com", "fsync@openssh.com",
-                           "limits@openssh.com", "expand-path@openssh.com"})
+  for (const char* name :
+       {"posix-rename@openssh.com", "statvfs@openssh.com", "fsync@openssh.com", "limits@openssh.com",
+        "expand-path@openssh.com", "home-directory", "lsetstat@openssh.com", "check-file"})
     EXPECT_NE(names.find(name), std::string::npos) << name;
   EXPECT_EQ(names.find("hardlink"), std::string::npos);
 }
@@ -102,6 +103,64 @@ TEST(Engine, HandsOverEveryFieldOfARequest) {
   EXPECT_EQ(server.last<Sync>().handle, handle);
   server.send(Packet(200).u32(1).text("fstatvfs@openssh.com").handle(handle).bytes());
   EXPECT_EQ(server.last<StatFileSystem>().path, "/");
+  server.send(Packet(200).u32(1).text("lsetstat@openssh.com").text("x").u32(4).u32(0600).bytes());
+  EXPECT_FALSE(server.last<SetStat>().follow);
+  EXPECT_EQ(server.last<SetStat>().attributes.permissions, 0600u);
+}
+
+Packet check_file(const char* name, const char* algorithms) {
+  Packet packet = Packet(200).u32(9).text(name);
+  if (std::string_view(name) == "check-file-name")
+    packet.text("a/b");
+  else
+    packet.handle(1);
+  return packet.text(algorithms).u64(7).u64(8).u32(9);
+}
+
+TEST(Engine, AnswersARecordedHashInTheFormOfEachRequest) {
+  for (const char* name : {"check-file-name", "check-file-handle", "check-file"}) {
+    Server server;
+    server.opened();
+    EXPECT_TRUE(server.send(check_file(name, "md5,sha256").bytes()).empty());
+    const auto& check = server.last<CheckFile>();
+    EXPECT_EQ(check.path.empty(), check.handle == 1);
+    EXPECT_EQ(check.offset, 7u);
+    EXPECT_EQ(check.length, 8u);
+    EXPECT_EQ(check.block, 9u);
+    DigestReply digest;
+    digest.sha256.fill('h');
+    server.engine.reply(server.asked.back().id, digest);
+    const auto reply = server.answers().at(0);
+    EXPECT_EQ(reply.type, 201);
+    const std::string rest(reply.rest.begin(), reply.rest.end());
+    const std::string prefix =
+        std::string_view(name) == "check-file" ? std::string("\0\0\0\x0a", 4) + name : "";
+    EXPECT_EQ(rest, prefix + std::string("\0\0\0\x06sha256", 10) + std::string(32, 'h'));
+  }
+}
+
+TEST(Engine, RefusesOtherHashesThanTheRecordedOne) {
+  for (const char* list : {"md5", "", ",", "sha2561", "sha1,md5", "SHA256"}) {
+    Server server;
+    server.opened();
+    const std::size_t asked = server.asked.size();
+    const auto replies = server.send(check_file("check-file-handle", list).bytes());
+    EXPECT_EQ(replies.at(0).status(), 4u);
+    EXPECT_EQ(replies[0].message(), "Only SHA-256 is recorded here: ask for sha256.");
+    EXPECT_EQ(server.asked.size(), asked);
+  }
+}
+
+TEST(CheckFile, AWholeFileIsOneHashFromTheFirstByteToTheLast) {
+  const auto whole = [](std::uint64_t offset, std::uint64_t length, std::uint32_t block) {
+    return CheckFile{"", 1, offset, length, block}.whole(1000);
+  };
+  EXPECT_TRUE(whole(0, 0, 0));
+  EXPECT_TRUE(whole(0, 1000, 1000));
+  EXPECT_TRUE(whole(0, 2000, 4096));
+  EXPECT_FALSE(whole(1, 0, 0));
+  EXPECT_FALSE(whole(0, 999, 0));
+  EXPECT_FALSE(whole(0, 0, 999));
 }
 
 TEST(Engine, AnswersCarryTheClientsIdInTheOrderOfTheAnswers) {
@@ -195,7 +254,8 @@ TEST(Engine, RefusesWhatAHandleWasNotOpenedFor) {
   const std::size_t asked = server.asked.size();
   EXPECT_EQ(server.send(write(1, reading, 0, "x").bytes()).at(0).status(), 4u);
   EXPECT_EQ(server.send(read(2, writing, 0, 1).bytes()).at(0).status(), 4u);
-  EXPECT_EQ(server.send(read(3, folder, 0, 1).bytes()).at(0).message(), "This is a folder, not a file.");
+  EXPECT_EQ(server.send(read(3, folder, 0, 1).bytes()).at(0).message(),
+            "This is a folder, not a file: list it.");
   EXPECT_EQ(server.send(Packet(12).u32(4).handle(reading).bytes()).at(0).status(), 4u);
   EXPECT_EQ(server.asked.size(), asked);
 }

@@ -93,6 +93,11 @@ std::vector<Packet> good_packets() {
   for (const char* name : {"fstatvfs@openssh.com", "fsync@openssh.com"})
     packets.push_back(Packet(200).u32(13).text(name).handle(1));
   packets.push_back(Packet(200).u32(14).text("limits@openssh.com"));
+  packets.push_back(Packet(200).u32(15).text("lsetstat@openssh.com").text("path").u32(4).u32(0600));
+  for (const char* name : {"check-file", "check-file-handle"})
+    packets.push_back(Packet(200).u32(16).text(name).handle(1).text("sha256").u64(0).u64(0).u32(0));
+  packets.push_back(
+      Packet(200).u32(17).text("check-file-name").text("path").text("sha256").u64(0).u64(0).u32(0));
   return packets;
 }
 
@@ -205,7 +210,7 @@ TEST(Malformed, UnknownTypesAndExtensionsAreUnsupported) {
   for (Packet& packet : good_packets()) known.insert(packet.body()[0]);
   for (int type = 0; type < 256; ++type)
     if (!known.contains(type)) expect_refused(Packet(type).u32(1).bytes(), 8, std::to_string(type));
-  for (const char* name : {"", "x", "copy-data", "lsetstat@openssh.com", "users-groups-by-id@openssh.com"})
+  for (const char* name : {"", "x", "copy-data", "check-file-names", "users-groups-by-id@openssh.com"})
     expect_refused(Packet(200).u32(1).text(name).text("y").bytes(), 8, name);
 }
 

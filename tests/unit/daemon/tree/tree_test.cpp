@@ -197,6 +197,7 @@ TEST_F(TreeTest, EveryOperationIsAnsweredOnceWhoeverAsks) {
       session.ask(sftp::ReadLink{path});
       session.ask(sftp::MakeLink{path, "/etc/passwd"});
       session.ask(sftp::StatFileSystem{path});
+      session.ask(sftp::CheckFile{path});
       for (const std::string& to : paths) session.ask(sftp::Rename{path, to, true});
     }
     for (const auto handle : handles) {
@@ -425,6 +426,41 @@ TEST_F(TreeTest, FewFoldersCanBeOpenAtOnce) {
   EXPECT_EQ(open, 8U);
   EXPECT_EQ(sender.status(sftp::Close{1}), sftp::Status::ok);
   EXPECT_EQ(sender.status(sftp::OpenDirectory{"/"}), sftp::Status::ok);
+}
+
+TEST_F(TreeTest, TheHashOfAFileIsTheRecordedOneForWhoSeesIt) {
+  const auto hash = [](Session& session, sftp::CheckFile check) -> std::string {
+    const sftp::Reply reply = session.ask(std::move(check));
+    const auto* digest = std::get_if<sftp::DigestReply>(&reply);
+    if (digest == nullptr) return std::get<sftp::StatusReply>(reply).message;
+    std::string hex;
+    for (const unsigned byte : digest->sha256)
+      hex.append({"0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15]});
+    return hex;
+  };
+  ASSERT_EQ(sender.put("/send/flow/oct.csv", "rows"), sftp::Status::ok);
+  const std::string recorded = "bc51e9e65d79e1c90ba544ab2eae1044ccdf8c1af7a559ba375cba4276f7d99e";
+  EXPECT_EQ(hash(sender, {"/send/flow/oct.csv"}), recorded);
+  EXPECT_EQ(hash(sender, {.path = "/send/flow/oct.csv", .length = 4, .block = 256}), recorded);
+  const std::string part =
+      "Only the hash of a whole file is recorded: ask from its first byte to its last, as one block.";
+  EXPECT_EQ(hash(sender, {.path = "/send/flow/oct.csv", .offset = 1}), part);
+  EXPECT_EQ(hash(sender, {.path = "/send/flow/oct.csv", .length = 3}), part);
+  const std::string absent = "There is no such file or folder here.";
+  EXPECT_EQ(hash(receiver, {"/send/flow/oct.csv"}), absent);
+  EXPECT_EQ(hash(sender, {"/collect/flow/oct.csv.age"}), absent);
+  const auto delivery = stage.exchange->projection().find_waiting("beta", "flow", "oct.csv.age");
+  EXPECT_EQ(hash(receiver, {"/collect/flow/oct.csv.age"}), delivery->sealed_sha256);
+  const auto reading = receiver.open("/collect/flow/oct.csv.age", sftp::kRead);
+  EXPECT_EQ(hash(receiver, {.handle = reading}), delivery->sealed_sha256);
+  const std::string unrecorded = "No hash is recorded of this: read it, and hash what you have read.";
+  EXPECT_EQ(hash(sender, {"/README.txt"}), unrecorded);
+  EXPECT_EQ(hash(sender, {"/send/flow"}), unrecorded);
+  EXPECT_EQ(hash(sender, {.handle = sender.open("/README.txt", sftp::kRead)}), unrecorded);
+  const std::string unfinished =
+      "The hash is recorded when the file is finished: close it, or give it its final name, first.";
+  EXPECT_EQ(hash(sender, {.handle = sender.create("/send/flow/nov.csv.part")}), unfinished);
+  EXPECT_EQ(hash(sender, {"/send/flow/nov.csv.part"}), unfinished);
 }
 
 TEST_F(TreeTest, TenThousandDeliveriesAreListedInFullAndQuickly) {
