@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::size_t kMaxKeys = 16;
 constexpr std::size_t kMaxSealTo = 16;
+constexpr std::size_t kMaxNetworks = 64;
 constexpr std::size_t kMaxParties = 1000;
 
 bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
@@ -113,6 +114,7 @@ Agency read_agency(toml::Table table, std::string_view file_stem) {
   agency.id = read_id(table, file_stem);
   agency.name = table.required_string("name");
   read_seal_to(table, agency);
+  agency.networks = network::read_networks(table, "networks", 0, kMaxNetworks);
   for (toml::Table& account : table.tables("accounts")) {
     agency.accounts.push_back(read_account(account));
   }

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "policies/network/network.h"
 #include "policies/seal/recipient.h"
 #include "policies/toml/document.h"
 
@@ -37,7 +38,8 @@ struct Account {
 struct Agency {
   std::string id;  // [a-z0-9-]{2,32}
   std::string name;
-  std::vector<seal::Recipient> seal_to;  // all of one kind
+  std::vector<seal::Recipient> seal_to;    // all of one kind
+  std::vector<network::Network> networks;  // where it connects from
   std::vector<Account> accounts;
 };
 

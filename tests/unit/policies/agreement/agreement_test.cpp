@@ -36,13 +36,17 @@ const std::string kAgreement =
 TEST(Agency, IsReadWhole) {
   toml::Mistakes mistakes;
   toml::Document document = toml::Document::parse(
-      kAgency + "seal_to = [\"" + kClassical + "\"]\n[[accounts]]\nuser = \"north-1\"\nkeys = [\"" + kKey +
-          " x\"]\n[[accounts]]\nuser = \"watch\"\nrole = \"auditor\"\nkeys = [\"" + kKey + "\"]\n",
+      kAgency + "seal_to = [\"" + kClassical +
+          "\"]\nnetworks = [\"192.0.2.0/24\", \"2001:db8:7::/48\"]\n[[accounts]]\nuser = \"north-1\"\nkeys = "
+          "[\"" +
+          kKey + " x\"]\n[[accounts]]\nuser = \"watch\"\nrole = \"auditor\"\nkeys = [\"" + kKey + "\"]\n",
       "f.toml", mistakes);
   const Agency agency = read_agency(document.root(), "north");
   EXPECT_TRUE(mistakes.empty());
   EXPECT_EQ(agency.id, "north");
   EXPECT_EQ(agency.seal_to.at(0).text(), kClassical);
+  ASSERT_EQ(agency.networks.size(), 2U);
+  EXPECT_EQ(agency.networks[1].text(), "2001:db8:7::/48");
   ASSERT_EQ(agency.accounts.size(), 2U);
   EXPECT_EQ(agency.accounts[0].role, AccountRole::agency);
   EXPECT_EQ(agency.accounts[0].keys.at(0).base64, kKey.substr(12));
@@ -59,6 +63,8 @@ TEST(Agency, PlacesEveryMistake) {
        "prints it"},
       {kAgency + "seal_to = [\"" + kClassical + "\",\n\"" + kClassical + "\"]\n",
        "f.toml:4:1: element 2 of \"seal_to\" repeats element 1: expected it once"},
+      {kAgency + "networks = [\"192.0.2.0/24\", \"0.0.0.0/0\"]\n",
+       "f.toml:3:29: \"0.0.0.0/0\" is too large: expected at least 8 bits"},
       {kAgency + "[[accounts]]\nuser = \"n orth\"\nkeys = [\"" + kKey + "\"]\n",
        "f.toml:4:8: \"n orth\" is not a user: expected 2 to 32 of a-z 0-9 . _ - beginning with a letter or "
        "digit"},
