@@ -13,6 +13,7 @@ void count_down(std::map<std::string, std::uint32_t>& counts, const std::string&
 }
 
 bool count_up(std::map<std::string, std::uint32_t>& counts, const std::string& name, std::uint32_t limit) {
+  if (limit == 0) return false;
   std::uint32_t& count = counts[name];
   if (count >= limit) return false;
   ++count;
@@ -28,44 +29,99 @@ double chance_of_refusal(std::uint32_t count, std::uint32_t limit) {
   return kAtFirst + (1 - kAtFirst) * (count - start) / (limit - start);
 }
 
+// What is held against a source that a connection came from.
+std::uint32_t points_of(std::optional<session::Refusal> why) {
+  constexpr std::uint32_t kOffence = 4;
+  using session::Refusal;
+  if (!why) return 1;
+  switch (*why) {
+    case Refusal::attempts:
+    case Refusal::deadline:
+    case Refusal::key_exchange:
+      return kOffence;
+    case Refusal::flood:
+      return Bans::kPoints;
+    case Refusal::unauthenticated_limit:
+    case Refusal::source_limit:
+    case Refusal::account_limit:
+    case Refusal::banned:
+      return 0;
+  }
+  return 0;
+}
+
 }  // namespace
 
-Admission::Admission(const hub::Limits& limits, std::function<double()> random)
-    : limits_(limits), random_(std::move(random)) {}
+Admission::Admission(const hub::Limits& limits, std::function<double()> random, Clock clock)
+    : limits_(limits),
+      random_(std::move(random)),
+      clock_(std::move(clock)),
+      bans_(std::chrono::seconds(limits.ban_seconds), std::chrono::seconds(limits.ban_longest_seconds)) {}
+
+void Admission::declare(network::Networks networks) {
+  const std::lock_guard lock(mutex_);
+  networks_ = std::move(networks);
+}
 
 std::variant<std::unique_ptr<Admission::Ticket>, session::Refusal> Admission::admit(
-    const std::string& source) {
-  auto ticket = std::make_unique<Ticket>(*this, source);
-  const std::lock_guard lock(mutex_);
-  // Refused tickets count down again when destroyed, after the lock is released.
-  ++unauthenticated_;
-  const bool source_has_room = count_up(per_source_, source, limits_.connections_per_source);
-  if (!source_has_room) ++per_source_[source];
-  if (random_() < chance_of_refusal(unauthenticated_ - 1, limits_.unauthenticated))
-    return session::Refusal::unauthenticated_limit;
-  if (!source_has_room) return session::Refusal::source_limit;
+    const std::string& address) {
+  auto ticket = std::unique_ptr<Ticket>(new Ticket(*this, source_of(address)));
+  if (const auto refusal = count(*ticket, address)) return *refusal;
   return ticket;
 }
 
-void Admission::leave_source(const std::string& source) {
+std::optional<session::Refusal> Admission::count(Ticket& ticket, const std::string& address) {
+  const std::lock_guard lock(mutex_);
+  const auto network = networks_.find(address);
+  ticket.declared_ = network.has_value();
+  if (network) {
+    std::string name = network->text();
+    if (count_up(per_network_, name, limits_.reserved)) {
+      ticket.reserved_ = std::move(name);
+      ticket.counted_ = true;
+      return std::nullopt;
+    }
+  } else if (bans_.banned(ticket.source_, clock_())) {
+    return session::Refusal::banned;
+  }
+  if (random_() < chance_of_refusal(unauthenticated_, limits_.unauthenticated))
+    return session::Refusal::unauthenticated_limit;
+  if (!count_up(per_source_, ticket.source_, limits_.connections_per_source))
+    return session::Refusal::source_limit;
+  ++unauthenticated_;
+  ticket.counted_ = true;
+  return std::nullopt;
+}
+
+// Of the mutex's holder.
+void Admission::leave(const Ticket& ticket) {
+  if (ticket.reserved_) return count_down(per_network_, *ticket.reserved_);
   --unauthenticated_;
-  count_down(per_source_, source);
+  count_down(per_source_, ticket.source_);
 }
 
 bool Admission::Ticket::log_in(const std::string& user) {
+  std::string name = user;
   const std::lock_guard lock(admission_.mutex_);
   if (!count_up(admission_.per_account_, user, admission_.limits_.sessions_per_account)) return false;
-  admission_.leave_source(source_);
-  user_ = user;
+  admission_.leave(*this);
+  user_ = std::move(name);
   return true;
 }
 
+std::optional<Bans::Length> Admission::Ticket::blame(std::optional<session::Refusal> why) {
+  const std::lock_guard lock(admission_.mutex_);
+  if (declared_) return std::nullopt;
+  return admission_.bans_.add(source_, points_of(why), admission_.clock_());
+}
+
 Admission::Ticket::~Ticket() {
+  if (!counted_) return;
   const std::lock_guard lock(admission_.mutex_);
   if (user_)
     count_down(admission_.per_account_, *user_);
   else
-    admission_.leave_source(source_);
+    admission_.leave(*this);
 }
 
 std::string source_of(const std::string& address) {

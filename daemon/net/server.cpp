@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <thread>
 #include <utility>
@@ -92,6 +93,7 @@ struct Server::Impl {
   void accepted(tcp::socket socket, const tcp::endpoint& from);
   void serve(IoThread& thread, Socket socket, const std::string& address,
              std::shared_ptr<Admission::Ticket> ticket);
+  void blame(Admission::Ticket& ticket, std::optional<session::Refusal> why) const;
   void pause(const Code& error);
   void forget(std::uint64_t number);
 
@@ -101,6 +103,7 @@ struct Server::Impl {
   session::Ssh ssh;
   mutable std::mutex mutex;
   bool stopping = false;
+  bool paused = false;  // of the accepting thread, like `random`
   std::uint64_t last_number = 0;
   std::map<std::uint64_t, std::function<void()>> running;  // how to end each session
   // The threads come last: their contexts hold sessions, which use all of the above until they are destroyed.
@@ -146,13 +149,15 @@ void Server::Impl::accept() {
     if (error == asio::error::no_descriptors || error == asio::error::no_memory ||
         error == asio::error::no_buffer_space || error == boost::system::errc::too_many_files_open_in_system)
       return pause(error);
+    if (!error && std::exchange(paused, false)) hooks.log("Connections are accepted again.");
     accept();
     if (!error) accepted(std::move(socket), *from);
   });
 }
 
 void Server::Impl::pause(const Code& error) {
-  hooks.log("No connection can be accepted for a moment: " + error.message() + ".");
+  if (!std::exchange(paused, true))
+    hooks.log("No connection can be accepted for now: " + error.message() + ". It is tried each second.");
   timer->expires_after(kPause);
   timer->async_wait([this](const Code& cancelled) {
     if (!cancelled) accept();
@@ -165,7 +170,7 @@ void Server::Impl::accepted(tcp::socket socket, const tcp::endpoint& from) {
   const bool mapped = ip.is_v6() && ip.to_v6().is_v4_mapped();
   const std::string address =
       mapped ? asio::ip::make_address_v4(asio::ip::v4_mapped, ip.to_v6()).to_string() : ip.to_string();
-  auto admitted = admission.admit(source_of(address));
+  auto admitted = admission.admit(address);
   if (const auto* refusal = std::get_if<session::Refusal>(&admitted))
     return hooks.refused_before_login(address, *refusal);
   Code error;
@@ -195,6 +200,7 @@ void Server::Impl::serve(IoThread& thread, Socket socket, const std::string& add
   }
   session::Admission asked;
   asked.log_in = [ticket](const std::string& user) { return ticket->log_in(user); };
+  asked.not_logged_in = [this, ticket](std::optional<session::Refusal> why) { blame(*ticket, why); };
   asked.ended = [this, &thread, number] {
     --thread.sessions;
     forget(number);
@@ -216,6 +222,14 @@ void Server::Impl::serve(IoThread& thread, Socket socket, const std::string& add
   }
 }
 
+void Server::Impl::blame(Admission::Ticket& ticket, std::optional<session::Refusal> why) const {
+  const auto ban = ticket.blame(why);
+  if (!ban) return;
+  hooks.log(ticket.source() + " is banned for " +
+            std::to_string(std::chrono::round<std::chrono::seconds>(*ban).count()) +
+            " s: too many connections without a login.");
+}
+
 void Server::Impl::forget(std::uint64_t number) {
   const std::lock_guard lock(mutex);
   running.erase(number);
@@ -227,6 +241,8 @@ Server::Server(const Settings& settings, const session::HostKey& key, session::H
 Server::~Server() { stop(); }
 
 std::uint16_t Server::port() const { return impl_->port; }
+
+void Server::declare(network::Networks networks) { impl_->admission.declare(std::move(networks)); }
 
 void Server::start() {
   asio::post(impl_->threads.front()->context, [impl = impl_.get()] { impl->accept(); });

@@ -8,6 +8,7 @@
 #include "daemon/session/host_key.h"
 #include "daemon/session/session.h"
 #include "policies/hub/hub.h"
+#include "policies/network/network.h"
 
 namespace chancery::net {
 
@@ -34,6 +35,9 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   std::uint16_t port() const;
+
+  // From now on these are the networks that agencies declare. Thread-safe.
+  void declare(network::Networks networks);
 
   // Starts the I/O threads and accepts. Signals are blocked in those threads.
   void start();

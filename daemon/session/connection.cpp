@@ -3,6 +3,7 @@
 #include <chrono>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -74,6 +75,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool poll();
   void fail_with_error();
   void check();
+  void refuse(Refusal why);
+  void tell_end(const std::string& reason);
   void wait(asio::posix::stream_descriptor::wait_type type, bool& waiting);
   void arm(bool again);
   void arm_timer();
@@ -102,7 +105,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::uint64_t activity_ = 0;
   bool reading_ = false, writing_ = false, again_ = false;  // what is being waited for
   bool said_login_ = false;
+  bool exchanged_ = false;  // keys, when it ended
   bool ended_ = false;
+  std::optional<Refusal> refusal_;
   std::string failure_;  // of a callback
 };
 
@@ -271,20 +276,12 @@ void Connection::turn() noexcept {
 // Ends the session if there is a reason to.
 void Connection::check() {
   say_login();
-  if (login_.refusal() && !login_.peer()) {
-    hooks_.refused_before_login(address_, *login_.refusal());
-    return stop("refused: " + to_string(*login_.refusal()));
-  }
-  if (!login_.peer() && counter_.in_bytes > kLoginBytes) {
-    hooks_.refused_before_login(address_, Refusal::flood);
-    return stop("refused: " + to_string(Refusal::flood));
-  }
+  if (login_.refusal() && !login_.peer()) return refuse(*login_.refusal());
+  if (!login_.peer() && counter_.in_bytes > kLoginBytes) return refuse(Refusal::flood);
   const int status = ssh_get_status(session_.get());
   if ((status & SSH_CLOSED_ERROR) != 0) fail_with_error();
   if (failure_.empty() && (status & SSH_CLOSED) != 0) failure_ = "the client hung up";
   if (!failure_.empty()) {
-    if (!login_.peer() && ssh_get_kex_algo(session_.get()) == nullptr)
-      hooks_.refused_before_login(address_, Refusal::key_exchange);
     return stop(failure_);
   }
   if (channel_ && channel_->done()) {
@@ -343,19 +340,22 @@ void Connection::arm_timer() {
 
 void Connection::time_is_up() {
   const Clock::time_point now = Clock::now();
-  if (!login_.peer()) {
-    hooks_.refused_before_login(address_, Refusal::deadline);
-    return stop("refused: " + to_string(Refusal::deadline));
-  }
+  if (!login_.peer()) return refuse(Refusal::deadline);
   if (closing_ != Clock::time_point{}) return stop("the client hung up");
   if (channel_ && channel_->owes_answer()) active_ = now;
   if (now - active_ >= seconds(limits_.idle_seconds)) return stop("it was idle");
   arm_timer();
 }
 
+void Connection::refuse(Refusal why) {
+  refusal_ = why;
+  stop("refused: " + to_string(why));
+}
+
 void Connection::stop(const std::string& reason) noexcept {
   if (std::exchange(ended_, true)) return;
   const auto self = shared_from_this();
+  exchanged_ = ssh_get_kex_algo(session_.get()) != nullptr;
   boost::system::error_code ignored;
   timer_.cancel();
   descriptor_.close(ignored);
@@ -365,14 +365,26 @@ void Connection::stop(const std::string& reason) noexcept {
   event_.reset();
   session_.reset();
   try {
-    if (login_.peer())
-      hooks_.log("the session of " + text::printable(login_.peer()->user) + " from " + address_ +
-                 " ended: " + text::printable(reason));
-    else
-      hooks_.log("the connection from " + address_ + " ended before a login: " + text::printable(reason));
-    if (admission_.ended) admission_.ended();
+    tell_end(text::printable(reason));
   } catch (const std::exception&) {  // a log that fails must not keep a session alive
   }
+  try {
+    if (admission_.ended) admission_.ended();
+  } catch (const std::exception&) {
+  }
+}
+
+void Connection::tell_end(const std::string& reason) {
+  if (login_.peer()) {
+    hooks_.log("the session of " + text::printable(login_.peer()->user) + " from " + address_ +
+               " ended: " + reason);
+    return;
+  }
+  hooks_.log("the connection from " + address_ + " ended before a login: " + reason);
+  const bool hung_up = !failure_.empty();
+  if (hung_up && !refusal_ && !exchanged_ && counter_.in_bytes > 0) refusal_ = Refusal::key_exchange;
+  if (refusal_) hooks_.refused_before_login(address_, *refusal_);
+  if ((refusal_ || (hung_up && exchanged_)) && admission_.not_logged_in) admission_.not_logged_in(refusal_);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "daemon/session/host_key.h"
@@ -19,6 +20,9 @@ struct Admission {
   // The key was right: whether the account may have one more session. Until then the connection counts as
   // unauthenticated.
   std::function<bool(const std::string& user)> log_in;
+  // It ends without a log-in: what refused it, or nothing when the client hung up after the key exchange. Not
+  // called when the client hung up without having sent anything.
+  std::function<void(std::optional<Refusal>)> not_logged_in;
   // The connection is closed.
   std::function<void()> ended;
 };

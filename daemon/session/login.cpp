@@ -28,6 +28,8 @@ std::string to_string(Refusal refusal) {
       return "flood";
     case Refusal::key_exchange:
       return "key-exchange";
+    case Refusal::banned:
+      return "banned";
   }
   return "unknown";
 }

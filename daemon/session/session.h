@@ -42,6 +42,7 @@ enum class Refusal {
   deadline,               // not logged in in time
   flood,                  // more bytes before the login than a login needs
   key_exchange,           // the SSH handshake failed: a scanner, or no algorithm in common
+  banned,                 // its source had too many of the above
 };
 
 // A word for logs and metrics.

@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <pthread.h>
 #include <systemd/sd-daemon.h>
@@ -23,6 +24,7 @@
 #include "daemon/start/past.h"
 #include "daemon/tree/tree.h"
 #include "policies/calendar/civil_date.h"
+#include "policies/network/network.h"
 #include "policies/text/unseen.h"
 
 namespace chancery::start {
@@ -152,9 +154,16 @@ class Announcement {
   std::string text_;
 };
 
+network::Networks networks_of(const route::Policy& policy) {
+  std::vector<network::Network> all;
+  for (const auto& [id, agency] : policy.agencies)
+    all.insert(all.end(), agency.networks.begin(), agency.networks.end());
+  return network::Networks(all);
+}
+
 // SIGHUP: all of the new policy or nothing of it. What else chancery.toml says needs a restart.
 void reload(const std::filesystem::path& directory, const config::Config& running,
-            transfer::Exchange& exchange) {
+            transfer::Exchange& exchange, net::Server& server) {
   ::sd_notify(0, "RELOADING=1");
   toml::Mistakes mistakes;
   const auto loaded = config::load(directory, mistakes);
@@ -166,6 +175,7 @@ void reload(const std::filesystem::path& directory, const config::Config& runnin
   } else {
     try {
       exchange.activate(loaded->policy);
+      server.declare(networks_of(*loaded->policy));
       log("reloaded: the policy in force is " + loaded->policy->hash);
     } catch (const std::exception& error) {
       log(std::string("reload refused: ") + error.what());
@@ -231,6 +241,7 @@ int serve(const std::filesystem::path& directory) {
   {
     net::Server server({settings.listen_address, settings.listen_port, settings.io_threads, settings.limits},
                        key, hooks_of(hub));
+    server.declare(networks_of(*config->policy));
     server.start();
     ::sd_notify(0, "READY=1");
     log("ready on " + settings.listen_address + " port " + std::to_string(server.port()) + ", host key " +
@@ -238,7 +249,7 @@ int serve(const std::filesystem::path& directory) {
         " entries");
     net::wait_for_stop([&] {
       announcement.read();
-      reload(directory, *config, exchange);
+      reload(directory, *config, exchange, server);
     });
     ::sd_notify(0, "STOPPING=1");
     auditing.stop();

@@ -26,6 +26,9 @@ constexpr std::array kLimits{
     LimitRow{"unauthenticated", &Limits::unauthenticated, 1, 10'000},
     LimitRow{"connections_per_source", &Limits::connections_per_source, 1, 10'000},
     LimitRow{"sessions_per_account", &Limits::sessions_per_account, 1, 10'000},
+    LimitRow{"reserved", &Limits::reserved, 0, 1'000},
+    LimitRow{"ban_seconds", &Limits::ban_seconds, 1, 86'400},
+    LimitRow{"ban_longest_seconds", &Limits::ban_longest_seconds, 1, 86'400},
     LimitRow{"idle_seconds", &Limits::idle_seconds, 10, 86'400},
 };
 
@@ -108,6 +111,12 @@ void read_limits(toml::Table& table, Limits& limits) {
     if (const auto number = table.optional_integer(row.key, row.least, row.most)) {
       limits.*row.value = static_cast<std::uint32_t>(*number);
     }
+  }
+  if (limits.ban_longest_seconds < limits.ban_seconds) {
+    table.mistake("ban_longest_seconds", "\"ban_longest_seconds\" is " +
+                                             std::to_string(limits.ban_longest_seconds) +
+                                             ", less than \"ban_seconds\": expected " +
+                                             std::to_string(limits.ban_seconds) + " or more");
   }
   table.finish();
 }

@@ -18,6 +18,9 @@ struct Limits {
   std::uint32_t unauthenticated = 100;  // connections not yet logged in, in all
   std::uint32_t connections_per_source = 20;
   std::uint32_t sessions_per_account = 10;
+  std::uint32_t reserved = 20;  // connections not logged in, from each network that an agency declares
+  std::uint32_t ban_seconds = 30;
+  std::uint32_t ban_longest_seconds = 1800;
   std::uint32_t idle_seconds = 900;
 };
 

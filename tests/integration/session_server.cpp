@@ -16,11 +16,14 @@
 #include "daemon/net/server.h"
 #include "daemon/net/signals.h"
 #include "daemon/sftp/engine.h"
+#include "policies/network/network.h"
 
 namespace {
 
 using namespace chancery;
 using namespace chancery::sftp;
+
+constexpr const char* kDeclared = "127.9.0.0/16";  // as if an agency connected from there
 
 void say(const std::string& line) {
   static std::mutex mutex;
@@ -185,6 +188,8 @@ int main(int count, char** arguments) {
   set("unauthenticated", settings.limits.unauthenticated);
   set("connections_per_source", settings.limits.connections_per_source);
   set("sessions_per_account", settings.limits.sessions_per_account);
+  set("reserved", settings.limits.reserved);
+  set("ban_seconds", settings.limits.ban_seconds);
 
   Files files;
   if (options.contains("file_mib")) files["/file"].resize(std::size_t{options["file_mib"]} * 1024 * 1024);
@@ -217,6 +222,7 @@ int main(int count, char** arguments) {
 
   const auto key = session::load_or_make_host_key(arguments[1]);
   net::Server server(settings, key, hooks);
+  server.declare(network::Networks({*network::Network::parse(kDeclared)}));
   server.start();
   say("host_key " + key.public_line() + " " + key.fingerprint());
   say("port " + std::to_string(server.port()));

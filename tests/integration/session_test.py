@@ -67,8 +67,8 @@ class Server:
         return subprocess.run(["ssh", *self.options(key), "-p", str(self.port), *arguments],
                               capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL, **popen)
 
-    def connect(self):
-        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+    def connect(self, source="127.0.0.1"):
+        return socket.create_connection(("127.0.0.1", self.port), timeout=20, source_address=(source, 0))
 
 
 class SessionTest(unittest.TestCase):

@@ -75,6 +75,95 @@ TEST(Admission, ARefusalLeavesNothingCounted) {
   EXPECT_EQ(admit(admission, held, "a"), std::nullopt);
 }
 
+// With one network that an agency declares, and a clock that stands still unless it is moved.
+struct Declared {
+  Bans::Time now{};
+  Admission admission;
+  Held held;
+
+  explicit Declared(const hub::Limits& limits)
+      : admission(
+            limits, [] { return 0.99; }, [this] { return now; }) {
+    admission.declare(network::Networks({*network::Network::parse("192.0.2.0/24")}));
+  }
+  std::optional<Refusal> admit(const std::string& address) { return net::admit(admission, held, address); }
+  // A connection that ends without a login.
+  std::optional<Bans::Length> offend(const std::string& address, std::optional<Refusal> why) {
+    EXPECT_EQ(admit(address), std::nullopt);
+    const auto ban = held.back()->blame(why);
+    held.pop_back();
+    return ban;
+  }
+};
+
+TEST(Admission, ADeclaredNetworkComesInHoweverFullTheHubIs) {
+  Declared door({.unauthenticated = 3, .connections_per_source = 1, .reserved = 2});
+  for (const char* flood : {"198.51.100.1", "198.51.100.2", "198.51.100.3"})
+    EXPECT_EQ(door.admit(flood), std::nullopt);
+  EXPECT_EQ(door.admit("198.51.100.4"), Refusal::unauthenticated_limit);
+  EXPECT_EQ(door.admit("192.0.2.7"), std::nullopt);
+  EXPECT_EQ(door.admit("192.0.2.7"), std::nullopt) << "many share one address";
+  EXPECT_EQ(door.admit("192.0.2.8"), Refusal::unauthenticated_limit) << "its slots are taken";
+  ASSERT_TRUE(door.held.back()->log_in("alice"));
+  EXPECT_EQ(door.admit("192.0.2.8"), std::nullopt);
+  EXPECT_EQ(door.admit("198.51.100.4"), Refusal::unauthenticated_limit)
+      << "the slots count against nothing else";
+}
+
+TEST(Admission, ADeclaredNetworkBeyondItsSlotsIsASourceLikeAnyOther) {
+  Declared door({.unauthenticated = 100, .connections_per_source = 1, .reserved = 1});
+  EXPECT_EQ(door.admit("192.0.2.7"), std::nullopt);
+  EXPECT_EQ(door.admit("192.0.2.7"), std::nullopt);
+  EXPECT_EQ(door.admit("192.0.2.7"), Refusal::source_limit);
+  door.held.clear();
+  EXPECT_EQ(door.admit("192.0.2.7"), std::nullopt);
+  EXPECT_EQ(door.admit("192.0.2.7"), std::nullopt);
+}
+
+TEST(Admission, NoSlotsAreNoSlots) {
+  Declared door({.connections_per_source = 1, .reserved = 0});
+  EXPECT_EQ(door.admit("192.0.2.7"), std::nullopt);
+  EXPECT_EQ(door.admit("192.0.2.7"), Refusal::source_limit);
+}
+
+TEST(Admission, BansASourceThatOffendsAndLiftsItInTime) {
+  Declared door({.ban_seconds = 30});
+  const std::string source = "198.51.100.1";
+  EXPECT_EQ(door.offend(source, Refusal::attempts), std::nullopt);
+  EXPECT_EQ(door.offend(source, Refusal::deadline), std::nullopt);
+  EXPECT_EQ(door.offend(source, Refusal::key_exchange), std::chrono::seconds(30));
+  EXPECT_EQ(door.admit(source), Refusal::banned);
+  EXPECT_EQ(door.admit("198.51.100.2"), std::nullopt);
+  door.now += std::chrono::seconds(30);
+  EXPECT_EQ(door.admit(source), std::nullopt);
+}
+
+TEST(Admission, BansForAFloodAtOnceAndForNothingThatIsNoOffence) {
+  Declared door({});
+  EXPECT_NE(door.offend("198.51.100.1", Refusal::flood), std::nullopt);
+  for (const auto harmless : {Refusal::account_limit, Refusal::source_limit, Refusal::unauthenticated_limit})
+    for (int i = 0; i < 20; ++i) EXPECT_EQ(door.offend("198.51.100.2", harmless), std::nullopt);
+  for (int i = 0; i < 11; ++i) EXPECT_EQ(door.offend("198.51.100.3", std::nullopt), std::nullopt);
+  EXPECT_NE(door.offend("198.51.100.3", std::nullopt), std::nullopt);
+}
+
+TEST(Admission, NeverBansADeclaredNetwork) {
+  Declared door({});
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(door.offend("192.0.2.7", Refusal::flood), std::nullopt);
+  EXPECT_EQ(door.admit("192.0.2.7"), std::nullopt);
+}
+
+TEST(Admission, TakesOtherNetworksAtAnyTime) {
+  Declared door({.reserved = 1});
+  ASSERT_EQ(door.admit("192.0.2.7"), std::nullopt);
+  EXPECT_NE(door.offend("198.51.100.1", Refusal::flood), std::nullopt);
+  door.admission.declare(network::Networks({*network::Network::parse("198.51.100.0/24")}));
+  EXPECT_EQ(door.admit("198.51.100.1"), std::nullopt) << "declared, it is no longer banned";
+  door.held.clear();
+  EXPECT_NE(door.offend("192.0.2.7", Refusal::flood), std::nullopt);
+  EXPECT_EQ(door.admit("192.0.2.7"), Refusal::banned);
+}
+
 TEST(Admission, TakesAnIpv6NetworkForOneSource) {
   EXPECT_EQ(source_of("192.0.2.7"), "192.0.2.7");
   EXPECT_EQ(source_of("::ffff:192.0.2.7"), "192.0.2.7");
