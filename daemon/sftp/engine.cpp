@@ -119,6 +119,7 @@ struct Engine::State {
   void request(Bytes body, std::vector<std::uint8_t>* data);
   void ask(std::uint32_t client_id, Operation operation, const Verb& verb, HandleId handle, std::size_t size);
   void status(std::uint32_t client_id, Status status, std::string_view message);
+  void malformed(std::uint32_t client_id, const Verb& verb);
   void send_limits(std::uint32_t client_id);
   void reply(const Unanswered& request, std::uint64_t id, Reply reply);
   bool send(const Unanswered& request, std::uint64_t id, StatusReply& answer);
@@ -227,16 +228,13 @@ void Engine::State::request(Bytes body, std::vector<std::uint8_t>* data) {
     if (extension == nullptr) return status(client_id, Status::unsupported, "");
     verb = {kExtendedRequest, extension->name, extension->needs, extension->answers, extension->decode};
     if (verb.decode == nullptr)
-      return reader.finished() ? send_limits(client_id) : status(client_id, Status::bad_message, "");
+      return reader.finished() ? send_limits(client_id) : malformed(client_id, verb);
   } else {
     return status(client_id, Status::unsupported, "");
   }
   const std::size_t size = body.size() + (data == nullptr ? 0 : data->size());
   Operation operation = verb.decode(reader);
-  if (!reader.finished())
-    return status(client_id, Status::bad_message,
-                  "The request " + std::string(verb.name) +
-                      " is malformed: update the client program, or use another.");
+  if (!reader.finished()) return malformed(client_id, verb);
   const auto found = handles.find(reader.handle_seen());
   if (const char* why = unfit(verb.needs, found == handles.end() ? nullptr : &found->second))
     return status(client_id, Status::failure, why);
@@ -279,6 +277,12 @@ void Engine::State::ask(std::uint32_t client_id, Operation operation, const Verb
     const Unanswered refused = failed->second;
     reply(refused, id, StatusReply{Status::failure, ""});
   }
+}
+
+void Engine::State::malformed(std::uint32_t client_id, const Verb& verb) {
+  status(
+      client_id, Status::bad_message,
+      "The request " + std::string(verb.name) + " is malformed: update the client program, or use another.");
 }
 
 void Engine::State::status(std::uint32_t client_id, Status status, std::string_view message) {

@@ -20,13 +20,19 @@ class Packet {
   Packet& u32(std::uint32_t value) { return number(value, 4); }
   Packet& u64(std::uint64_t value) { return number(value, 8); }
   Packet& text(std::string_view value) {
+    strings_.push_back(body_.size());
     u32(static_cast<std::uint32_t>(value.size()));
     body_.insert(body_.end(), value.begin(), value.end());
     return *this;
   }
-  Packet& handle(HandleId id) { return u32(8).u64(id); }
+  Packet& handle(HandleId id) {
+    strings_.push_back(body_.size());
+    return u32(8).u64(id);
+  }
 
   Buffer& body() { return body_; }
+  // Where in the body the lengths of its strings are.
+  const std::vector<std::size_t>& strings() const { return strings_; }
   // With its length before it: the true one, unless another is given.
   Buffer bytes(std::optional<std::uint32_t> length = {}) const {
     Packet whole(0);
@@ -43,6 +49,7 @@ class Packet {
     return *this;
   }
   Buffer body_;
+  std::vector<std::size_t> strings_;
 };
 
 inline std::uint32_t u32_at(const Buffer& bytes, std::size_t at) {
@@ -87,5 +94,6 @@ inline Packet read(std::uint32_t id, HandleId handle, std::uint64_t offset, std:
   return Packet(5).u32(id).handle(handle).u64(offset).u32(length);
 }
 inline Packet close(std::uint32_t id, HandleId handle) { return Packet(4).u32(id).handle(handle); }
+inline Packet extended(std::uint32_t id, std::string_view name) { return Packet(200).u32(id).text(name); }
 
 }  // namespace chancery::sftp::testing
