@@ -48,7 +48,7 @@ class Writer {
     for (const Document& document : documents()) {
       put(std::string(document.name), document.bytes);
     }
-    put(kLogPolicy, prior_.keys.log_policy());
+    write_log_policy();
     put(kLogPolicyEd25519, prior_.keys.log_policy_ed25519());
     finish();
     result_.origin = head_.origin;
@@ -98,7 +98,7 @@ class Writer {
       refuse("has " + std::to_string(head->size) + " entries and the ledger's checkpoint covers " +
              std::to_string(head_.size) + ": the ledger was rolled back, or this is a copy");
     }
-    if (merkle::tree_root(head->size, node_reader()) != head->root) {
+    if (merkle::tree_root(head->size, nodes_) != head->root) {
       refuse("has another history than the ledger: run `chancery ledger verify` on both");
     }
     auto sums = parse_sums(folder_.read(kSums, kMaxSums).value_or(""));
@@ -164,29 +164,60 @@ class Writer {
           "the ledger does not begin with the entry that names its keys: run `chancery ledger verify`.");
     }
     folder_.write(kLogPolicy, keys.log_policy(), true);
+    begun_ = true;
   }
 
   // Where writing begins: at the first bundle that was not full.
   std::uint64_t base() const { return prior_.size / kTileWidth * kTileWidth; }
 
+  // Leaves a file alone that is as it should be, listed or left by an export that was interrupted.
   void put(const std::string& path, std::string_view bytes) {
     const merkle::Hash hash = merkle::sha256_of(bytes);
     const auto before = prior_.sums.find(path);
-    const bool same =
-        before != prior_.sums.end() && before->second == hash && folder_.length(path) == bytes.size();
+    const bool listed = before != prior_.sums.end() && before->second == hash;
     sums_.insert_or_assign(path, hash);
-    if (same) return;
+    if (folder_.length(path) == bytes.size() && (listed || folder_.read(path, bytes.size()) == bytes)) return;
     folder_.write(path, bytes);
+    count(bytes);
+  }
+
+  void count(std::string_view written) {
     ++result_.written_files;
-    result_.written_bytes += bytes.size();
+    result_.written_bytes += written.size();
   }
 
   void keep(const std::string& path) { sums_.insert(prior_.sums.extract(path)); }
 
+  // Takes over the full bundles from base() on that an interrupted export has left; answers the seq after
+  // their entries. These are the ledger's if the hash above their leaves is.
+  std::uint64_t take_over_bundles() {
+    constexpr unsigned kTileHeight = 8;
+    std::uint64_t next = base();
+    for (; head_.size - next >= kTileWidth; next += kTileWidth) {
+      const std::string path = bundle_path(next / kTileWidth);
+      const auto bytes = folder_.read(path, kMaxBundleBytes);
+      merkle::Frontier tree;
+      std::vector<merkle::Hash> hashes;
+      const bool whole = bytes && read_bundle(*bytes, kTileWidth, [&](std::string_view entry) {
+                           tree.append(merkle::leaf_hash(entry), hashes);
+                         });
+      if (!whole || tree.root() != nodes_(merkle::stored_index(kTileHeight, next / kTileWidth))) break;
+      static_cast<void>(
+          read_bundle(*bytes, kTileWidth, [&](std::string_view entry) { prior_.keys.read(entry); }));
+      sums_.insert_or_assign(path, merkle::sha256_of(*bytes));
+      show_progress(next + kTileWidth);
+    }
+    return next;
+  }
+
+  void show_progress(std::uint64_t entries) const {
+    if (options_.progress) options_.progress(entries, head_.size);
+  }
+
   void write_entries() {
     visit_full(prior_.size, [&](const std::string& path, bool) { keep(path); });
     std::string bundle;
-    std::uint64_t next = base();
+    std::uint64_t next = take_over_bundles();
     if (next == head_.size) return;
     source_.entries(next, [&](std::uint64_t seq, std::string_view entry) {
       if (seq != next++) throw Error("the ledger has no entry " + std::to_string(next - 1) + ".");
@@ -195,7 +226,7 @@ class Writer {
       if (next % kTileWidth == 0 || next == head_.size) {
         put(bundle_path(seq / kTileWidth, seq % kTileWidth + 1), bundle);
         bundle.clear();
-        if (options_.progress) options_.progress(next, head_.size);
+        show_progress(next);
       }
       return next < head_.size;
     });
@@ -203,7 +234,7 @@ class Writer {
   }
 
   void write_tiles() {
-    TileCutter cutter(base(), node_reader(),
+    TileCutter cutter(base(), nodes_,
                       [&](unsigned level, std::uint64_t index, std::uint64_t width, std::string_view bytes) {
                         put(tile_path(level, index, width), bytes);
                       });
@@ -215,6 +246,17 @@ class Writer {
     });
     if (next != end) throw Error("the ledger has no stored hash " + std::to_string(next) + ".");
     cutter.finish();
+  }
+
+  // If it was the first file too, it counts once.
+  void write_log_policy() {
+    const std::string bytes = prior_.keys.log_policy();
+    const Result before = result_;
+    put(kLogPolicy, bytes);
+    if (begun_) {
+      result_ = before;
+      count(bytes);
+    }
   }
 
   // Of each size the note that was signed last.
@@ -278,8 +320,8 @@ class Writer {
       folder_.sync();
       folder_.write(kSums, sums, true);
       folder_.write(kCheckpoint, newest_, true);
-      result_.written_files += 2;
-      result_.written_bytes += sums.size() + newest_.size();
+      count(sums);
+      count(newest_);
     }
     std::vector<std::string> superseded;
     for (const char* folder : {"tile", "checkpoints"}) {
@@ -294,7 +336,9 @@ class Writer {
   const Options& options_;
   Folder folder_;
   note::Checkpoint head_;
+  merkle::NodeReader nodes_ = node_reader();
   Prior prior_;
+  bool begun_ = false;  // anew: there was no export
   Sums sums_;
   std::string newest_;  // the checkpoint of head_.size that was signed last
   Result result_;

@@ -41,7 +41,9 @@ struct Result {
 
 // Writes an export, or brings one up to date: what is complete is not written again, and the result is the
 // same. Memory does not grow with the entries but by a line for each file, about one byte an entry. When it
-// is interrupted the former export is still there, and the next call completes it. Throws Error when `out` is
+// is interrupted the former export is still there, and the next call goes on from what this one has written:
+// full bundles that have the ledger's hash are not asked for again, and no file that is right is written
+// again. Throws Error when `out` is
 // something else than an export of this ledger, or one of more entries, and when it cannot be written.
 Result write_export(const Source& source, const Options& options);
 

@@ -124,6 +124,54 @@ TEST_F(ExportTest, the_first_export_may_be_interrupted_too) {
   }
 }
 
+TEST_F(ExportTest, it_goes_on_from_what_an_interrupted_one_has_written) {
+  GrowingLedger ledger;
+  const auto later =
+      note::SigningKey::from_seed(note::KeyType::ed25519, ledger.origin, std::vector<std::uint8_t>(32, 8));
+  ledger.append_event("log.key.add", {{"last-trusted-size", "-"}, {"vkey", later.verifier().text()}});
+  ledger.grow_to(1000);
+  fresh(ledger);
+  const std::uint64_t asked = ~std::uint64_t{0} - ledger.fail_after;  // for all of it
+  ledger.fail_after = 1 + 600;  // the keys' entry, two full bundles, a part of the third
+  EXPECT_THROW(write(ledger, "out"), std::runtime_error);
+  const auto time = std::filesystem::file_time_type::clock::now() - std::chrono::hours(1);
+  for (const char* path : {"tile/entries/000", "tile/entries/001"})
+    std::filesystem::last_write_time(folder_ / "out" / path, time);
+  ledger.fail_after = ~std::uint64_t{0};
+  ledger.grow_to(1100);
+  const Result result = write(ledger, "out");
+  EXPECT_EQ(~std::uint64_t{0} - ledger.fail_after,
+            asked - 512 + 2 + (100 + 202 + 1));  // two hashes, and what is new
+  for (const char* path : {"tile/entries/000", "tile/entries/001"})
+    EXPECT_EQ(std::filesystem::last_write_time(folder_ / "out" / path), time) << path;
+  EXPECT_EQ(content("out"), fresh(ledger));
+  EXPECT_EQ(result.written_files, result.files - 2);
+}
+
+TEST_F(ExportTest, of_an_interrupted_one_only_what_is_right_is_kept) {
+  GrowingLedger ledger;
+  ledger.grow_to(1000);
+  const Files whole = fresh(ledger);
+  const auto repairs = [&](const std::string& path, const std::string& bytes) {
+    std::filesystem::remove_all(folder_ / "out");
+    std::filesystem::copy(folder_ / "fresh", folder_ / "out", std::filesystem::copy_options::recursive);
+    std::filesystem::remove(folder_ / "out/checkpoint");
+    put("out/" + path, bytes);
+    write(ledger, "out");
+    EXPECT_EQ(content("out"), whole) << path;
+  };
+  for (const char* path : {"tile/entries/001", "tile/entries/003.p/232", "tile/0/001", "tile/0/003.p/232",
+                           "tile/1/000.p/3", "FORMAT.md", "SHA256SUMS", "checkpoints/1000"}) {
+    std::string bytes = whole.at(path);
+    bytes[bytes.size() / 2] ^= 1;
+    repairs(path, bytes);
+    repairs(path, bytes + "more");
+    repairs(path, bytes.substr(0, bytes.size() / 2));
+    repairs(path, "");
+  }
+  repairs("tile/entries/001", whole.at("tile/entries/000"));
+}
+
 // Between the two files that come last, and with one that was lost or cut short meanwhile.
 TEST_F(ExportTest, an_export_that_does_not_fit_its_sums_is_written_anew) {
   GrowingLedger ledger;
