@@ -36,9 +36,6 @@ using asio::ip::tcp;
 using Code = boost::system::error_code;
 
 constexpr std::chrono::seconds kPause{1};  // after running out of descriptors or memory
-// A client that does not even acknowledge is given up after five minutes.
-constexpr int kUnresponsiveSeconds = 300;
-constexpr int kProbeSeconds = 60;
 
 // A descriptor on its way from the accepting thread to that of its session.
 class Socket {
@@ -60,13 +57,18 @@ void set_option(int socket, int level, int name, int value) {
   (void)setsockopt(socket, level, name, &value, sizeof value);
 }
 
-void prepare(int socket) {
+// A session asks its client whether it is there; the system gives up one whose machine is not, also before
+// the login and while it is owed bytes.
+void prepare(int socket, std::uint32_t unresponsive_seconds) {
+  constexpr int kProbes = 4;
+  const int seconds = static_cast<int>(unresponsive_seconds);
+  const int pause = std::max(1, seconds / (kProbes + 1));
   set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1);
   set_option(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
-  set_option(socket, IPPROTO_TCP, TCP_KEEPIDLE, kProbeSeconds);
-  set_option(socket, IPPROTO_TCP, TCP_KEEPINTVL, kProbeSeconds);
-  set_option(socket, IPPROTO_TCP, TCP_KEEPCNT, kUnresponsiveSeconds / kProbeSeconds - 1);
-  set_option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, kUnresponsiveSeconds * 1000);
+  set_option(socket, IPPROTO_TCP, TCP_KEEPIDLE, pause);
+  set_option(socket, IPPROTO_TCP, TCP_KEEPINTVL, pause);
+  set_option(socket, IPPROTO_TCP, TCP_KEEPCNT, kProbes);
+  set_option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, seconds * 1000);
 }
 
 struct IoThread {
@@ -98,6 +100,7 @@ struct Server::Impl {
   void forget(std::uint64_t number);
 
   session::Hooks hooks;
+  const std::uint32_t unresponsive_seconds;
   std::mt19937_64 random{std::random_device{}()};
   Admission admission;
   session::Ssh ssh;
@@ -115,6 +118,7 @@ struct Server::Impl {
 
 Server::Impl::Impl(const Settings& settings, const session::HostKey& key, session::Hooks given)
     : hooks(std::move(given)),
+      unresponsive_seconds(settings.limits.unresponsive_seconds),
       admission(settings.limits, [this] { return std::uniform_real_distribution<>(0, 1)(random); }),
       ssh(key, settings.limits, hooks) {
   const std::uint32_t count =
@@ -208,7 +212,7 @@ void Server::Impl::serve(IoThread& thread, Socket socket, const std::string& add
   ticket.reset();
   try {
     const int descriptor = socket.release();
-    prepare(descriptor);
+    prepare(descriptor, unresponsive_seconds);
     const auto end = ssh.serve(thread.context, descriptor, address, std::move(asked));
     const std::lock_guard lock(mutex);
     const auto found = running.find(number);

@@ -1,5 +1,6 @@
 #include "daemon/session/connection.h"
 
+#include <algorithm>
 #include <chrono>
 #include <exception>
 #include <mutex>
@@ -30,6 +31,7 @@ namespace {
 
 namespace asio = boost::asio;
 using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 // A login takes some 10 KiB; this is where a client that only sends (bad signatures are not answered) is cut
@@ -40,6 +42,8 @@ constexpr std::uint64_t kTurnBytes = 512UL * 1024;
 constexpr int kTurnPolls = 256;
 // How long a client may take to hang up after the channel was closed.
 constexpr seconds kLinger{5};
+// How many times a silent client is asked whether it is there before it is given up, the giving up included.
+constexpr int kQuestions = 5;
 
 // One SSH session, from the key exchange to its end. Everything happens on its context's one thread, most of
 // it in turn(): libssh is polled as long as there is something, then the channel gets its turn, then we wait
@@ -81,6 +85,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void arm(bool again);
   void arm_timer();
   void time_is_up();
+  void listen();
+  void ask();
   void wake();
   void say_login();
 
@@ -92,7 +98,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Login login_;
   ssh_server_callbacks_struct server_callbacks_{};
   ssh_channel_callbacks_struct channel_callbacks_{};
-  ssh_counter_struct counter_{};
+  ssh_counter_struct counter_{};  // of bytes on the socket
+  ssh_counter_struct packets_{};
   // libssh may close its descriptor at any time; ours is a duplicate, so that Asio never watches another's.
   asio::posix::stream_descriptor descriptor_;
   SessionHandle session_;
@@ -101,6 +108,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   asio::steady_timer timer_;
   Clock::time_point started_ = Clock::now();
   Clock::time_point active_ = started_;
+  Clock::time_point heard_ = started_;  // anything from the client
+  Clock::time_point asked_ = started_;  // it whether it is there
+  std::uint64_t heard_bytes_ = 0;
   Clock::time_point closing_{};  // since when only the client's hanging up is waited for
   std::uint64_t activity_ = 0;
   bool reading_ = false, writing_ = false, again_ = false;  // what is being waited for
@@ -144,7 +154,7 @@ void Connection::start() {
   ssh_callbacks_init(&channel_callbacks_);
   ssh_set_server_callbacks(session_.get(), &server_callbacks_);
   ssh_set_auth_methods(session_.get(), SSH_AUTH_METHOD_PUBLICKEY);
-  ssh_set_counters(session_.get(), &counter_, nullptr);
+  ssh_set_counters(session_.get(), &counter_, &packets_);
   ssh_set_blocking(session_.get(), 0);
   if (event_ == nullptr) throw Error("There is no memory left for a session.");
   // This already reads what has come, which may be anything.
@@ -275,6 +285,7 @@ void Connection::turn() noexcept {
 
 // Ends the session if there is a reason to.
 void Connection::check() {
+  listen();
   say_login();
   if (login_.refusal() && !login_.peer()) return refuse(*login_.refusal());
   if (!login_.peer() && counter_.in_bytes > kLoginBytes) return refuse(Refusal::flood);
@@ -329,7 +340,9 @@ void Connection::arm(bool again) {
 }
 
 void Connection::arm_timer() {
+  const milliseconds unresponsive = seconds(limits_.unresponsive_seconds);
   Clock::time_point when = active_ + seconds(limits_.idle_seconds);
+  when = std::min({when, heard_ + unresponsive, std::max(heard_, asked_) + unresponsive / kQuestions});
   if (!login_.peer()) when = started_ + seconds(limits_.login_seconds);
   if (closing_ != Clock::time_point{}) when = closing_ + kLinger;
   timer_.expires_at(when);
@@ -340,11 +353,32 @@ void Connection::arm_timer() {
 
 void Connection::time_is_up() {
   const Clock::time_point now = Clock::now();
+  const milliseconds unresponsive = seconds(limits_.unresponsive_seconds);
   if (!login_.peer()) return refuse(Refusal::deadline);
   if (closing_ != Clock::time_point{}) return stop("the client hung up");
   if (channel_ && channel_->owes_answer()) active_ = now;
   if (now - active_ >= seconds(limits_.idle_seconds)) return stop("it was idle");
-  arm_timer();
+  if (now - heard_ >= unresponsive) return stop("the client did not answer");
+  if (now - std::max(heard_, asked_) >= unresponsive / kQuestions) {
+    asked_ = now;
+    ask();
+  }
+  if (!ended_) arm_timer();
+}
+
+void Connection::listen() {
+  if (counter_.in_bytes == heard_bytes_) return;
+  heard_bytes_ = counter_.in_bytes;
+  heard_ = Clock::now();
+}
+
+// By a keepalive@openssh.com, whose answer shows as bytes. libssh sends none while one is unanswered; and the
+// call after an answer only takes note of it, so that a second one is needed to ask.
+void Connection::ask() {
+  const std::uint64_t before = packets_.out_packets;
+  ssh_send_keepalive(session_.get());
+  if (packets_.out_packets == before) ssh_send_keepalive(session_.get());
+  turn();
 }
 
 void Connection::refuse(Refusal why) {

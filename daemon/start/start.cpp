@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <pthread.h>
+#include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 
 #include "daemon/config/config.h"
@@ -154,6 +155,14 @@ class Announcement {
   std::string text_;
 };
 
+// A session holds two; nothing here uses select(), for which most systems keep the soft limit low.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 network::Networks networks_of(const route::Policy& policy) {
   std::vector<network::Network> all;
   for (const auto& [id, agency] : policy.agencies)
@@ -215,6 +224,7 @@ int serve(const std::filesystem::path& directory) {
   if (!config) return kMistakes;
   const hub::Hub& settings = config->hub;
   block_signals();
+  raise_descriptor_limit();
 
   const auto key = session::load_or_make_host_key(settings.host_key);
   auto client = std::make_unique<service::Client>(settings.ledger_socket, service::Role::hub);

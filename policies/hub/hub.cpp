@@ -30,6 +30,7 @@ constexpr std::array kLimits{
     LimitRow{"ban_seconds", &Limits::ban_seconds, 1, 86'400},
     LimitRow{"ban_longest_seconds", &Limits::ban_longest_seconds, 1, 86'400},
     LimitRow{"idle_seconds", &Limits::idle_seconds, 10, 86'400},
+    LimitRow{"unresponsive_seconds", &Limits::unresponsive_seconds, 10, 86'400},
 };
 
 struct PathRow {

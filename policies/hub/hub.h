@@ -22,6 +22,7 @@ struct Limits {
   std::uint32_t ban_seconds = 30;
   std::uint32_t ban_longest_seconds = 1800;
   std::uint32_t idle_seconds = 900;
+  std::uint32_t unresponsive_seconds = 300;  // without any sign of the client
 };
 
 struct Hub {

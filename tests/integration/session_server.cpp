@@ -184,6 +184,7 @@ int main(int count, char** arguments) {
   };
   set("login_seconds", settings.limits.login_seconds);
   set("idle_seconds", settings.limits.idle_seconds);
+  set("unresponsive_seconds", settings.limits.unresponsive_seconds);
   set("attempts", settings.limits.attempts);
   set("unauthenticated", settings.limits.unauthenticated);
   set("connections_per_source", settings.limits.connections_per_source);

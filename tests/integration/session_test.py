@@ -379,5 +379,27 @@ class Idle(SessionTest):
             client.stdin.close()
 
 
+class Unresponsive(SessionTest):
+    options = {"unresponsive_seconds": 4}
+
+    def test_a_client_that_is_stopped_is_given_up_and_one_that_is_idle_is_not(self):
+        def client():
+            return subprocess.Popen(["sftp", *self.server.options(self.key), "-P", str(self.server.port), "-b", "-",
+                                     "alice@127.0.0.1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                    stderr=subprocess.DEVNULL, text=True, start_new_session=True)
+
+        with client() as idle, client() as stopped:
+            for _ in range(2):
+                self.server.expect("serving alice")
+            os.killpg(stopped.pid, signal.SIGSTOP)  # its machine still acknowledges what is sent
+            self.server.expect("alice from 127.0.0.1 ended: the client did not answer")
+            time.sleep(5)
+            idle.stdin.write("pwd\n")
+            idle.stdin.close()
+            self.assertIn("Remote working directory: /", idle.stdout.read())
+            self.assertEqual(idle.wait(20), 0)
+            os.killpg(stopped.pid, signal.SIGKILL)
+
+
 if __name__ == "__main__":
     unittest.main()
