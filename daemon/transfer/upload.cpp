@@ -84,6 +84,10 @@ std::uint64_t Upload::contiguous() const {
   return contiguous_;
 }
 
+void Upload::settle(std::function<void(std::uint64_t)> use) {
+  post_([self = shared_from_this(), use = std::move(use)] { use(self->contiguous()); });
+}
+
 std::optional<Problem> Upload::failed() const {
   const std::lock_guard lock(mutex_);
   return failed_;

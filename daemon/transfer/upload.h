@@ -59,6 +59,8 @@ class Upload : public std::enable_shared_from_this<Upload> {
   bool closed() const;
 
   std::uint64_t contiguous() const;
+  // Gives the contiguous size as it is once every write before this call was taken.
+  void settle(std::function<void(std::uint64_t)> use);
   std::optional<Problem> failed() const;
   const std::string& id() const { return id_; }
   const Caller& caller() const { return caller_; }

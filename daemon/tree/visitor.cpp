@@ -259,16 +259,18 @@ struct Tree::Visitor {
 
   // Clients set mode and times on what they have just put, and some fail if that fails: the mode is ignored,
   // the times are kept for the listing.
-  void set(const std::string& transfer, std::uint64_t size, const sftp::Attributes& attributes) const {
+  static sftp::Reply set(Hub& hub, const std::string& transfer, std::uint64_t size,
+                         const sftp::Attributes& attributes) {
     if (attributes.size && *attributes.size != size)
-      return answer(failure("The size of a file cannot be set; it is what was written."));
-    if (attributes.times) tree.hub_.times.set(transfer, attributes.times->modified, tree.hub_.exchange.now());
-    answer(ok());
+      return failure("The size of a file cannot be set; it is what was written.");
+    if (attributes.times) hub.times.set(transfer, attributes.times->modified, hub.exchange.now());
+    return ok();
   }
 
   void operator()(const sftp::SetStat& set_stat) const {
     const Place place = locate(set_stat.path);
-    if (const auto sent = tree.sent(view, place)) return set(sent->transfer, sent->size, set_stat.attributes);
+    if (const auto sent = tree.sent(view, place))
+      return answer(set(tree.hub_, sent->transfer, sent->size, set_stat.attributes));
     if (!tree.attributes(view, place)) return answer(not_found());
     if (set_stat.attributes.size) return answer(failure("Nothing can be changed here."));
     answer(ok());
@@ -278,7 +280,9 @@ struct Tree::Visitor {
     Handle* const open = handle(set_stat.handle);
     const Upload* upload = open == nullptr ? nullptr : std::get_if<Upload>(open);
     if (upload == nullptr) return answer(failure("This file is open for reading only."));
-    set((*upload)->id(), (*upload)->contiguous(), set_stat.attributes);
+    // lftp names the size too, before its last writes were answered.
+    (*upload)->settle([&hub = tree.hub_, id = (*upload)->id(), attributes = set_stat.attributes,
+                       answer = answer](std::uint64_t size) { answer(set(hub, id, size, attributes)); });
   }
 
   void operator()(const sftp::OpenDirectory& open) const {

@@ -328,6 +328,19 @@ TEST_F(TreeTest, ANameThatIsPutAgainHasItsOwnTime) {
   EXPECT_EQ(modified(), 1'100'000'000U);
 }
 
+TEST_F(TreeTest, ASizeThatIsSetIsComparedWithEveryByteWrittenBefore) {
+  const auto handle = sender.create("/send/flow/oct.csv");
+  const std::vector<std::uint8_t> rows(4 << 20, 'x');
+  sender.tree.serve({++sender.last, sftp::Write{handle, 0, rows}}, [](const sftp::Reply&) {});
+  sftp::Attributes whole;
+  whole.size = rows.size();
+  whole.times = sftp::Attributes::Times{1'100'000'000, 1'100'000'000};
+  EXPECT_EQ(sender.status(sftp::HandleSetStat{handle, whole}), sftp::Status::ok) << sender.said;
+  whole.size = rows.size() - 1;
+  EXPECT_EQ(sender.status(sftp::HandleSetStat{handle, whole}), sftp::Status::failure);
+  EXPECT_EQ(sender.status(sftp::Close{handle}), sftp::Status::ok);
+}
+
 TEST_F(TreeTest, ADeliveryRemovedWhileItIsReadStaysReadable) {
   ASSERT_EQ(sender.put("/send/flow/oct.csv", "rows"), sftp::Status::ok);
   const std::string sealed = receiver.read_all("/collect/flow/oct.csv.age");
