@@ -345,6 +345,10 @@ struct Tree::Visitor {
 
   void operator()(const sftp::RemoveDirectory& remove) const {
     const Place place = locate(remove.path);
+    // Clients whose removal of a file was refused try this next.
+    if (tree.file_attributes(view, place))
+      return answer(
+          StatusReply{Status::permission_denied, "This is a file, which is not removed as a folder."});
     if (!tree.folder_exists(view, place)) return answer(not_found());
     answer(tree.refuse(place, "no-folders", "Folders cannot be removed here: the routes are the folders."));
   }

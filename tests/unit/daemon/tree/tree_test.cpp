@@ -341,6 +341,14 @@ TEST_F(TreeTest, ASizeThatIsSetIsComparedWithEveryByteWrittenBefore) {
   EXPECT_EQ(sender.status(sftp::Close{handle}), sftp::Status::ok);
 }
 
+TEST_F(TreeTest, RemovingAFileAsAFolderIsDenied) {
+  ASSERT_EQ(sender.put("/send/flow/oct.csv", "rows"), sftp::Status::ok);
+  EXPECT_EQ(sender.status(sftp::RemoveDirectory{"/send/flow/oct.csv"}), sftp::Status::permission_denied);
+  EXPECT_EQ(receiver.status(sftp::RemoveDirectory{"/collect/flow/oct.csv.age"}),
+            sftp::Status::permission_denied);
+  EXPECT_EQ(sender.status(sftp::RemoveDirectory{"/send/flow/nov.csv"}), sftp::Status::no_such_file);
+}
+
 TEST_F(TreeTest, ADeliveryRemovedWhileItIsReadStaysReadable) {
   ASSERT_EQ(sender.put("/send/flow/oct.csv", "rows"), sftp::Status::ok);
   const std::string sealed = receiver.read_all("/collect/flow/oct.csv.age");
