@@ -11,7 +11,7 @@ using namespace chancery::sftp;
 
 // An answer chosen by the fuzzer: of every kind, fitting or not.
 Reply choose(std::uint8_t choice) {
-  switch (choice % 8) {
+  switch (choice % 9) {
     case 0:
       return StatusReply{static_cast<Status>(choice / 8), std::string(choice, 'm')};
     case 1:
@@ -26,6 +26,8 @@ Reply choose(std::uint8_t choice) {
       return FileSystemReply{};
     case 6:
       return NamesReply{std::vector<NamedFile>(1)};
+    case 7:
+      return DigestReply{};
     default:
       return OpenedReply{false};
   }
