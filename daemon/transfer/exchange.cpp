@@ -17,6 +17,7 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include "daemon/transfer/door.h"
+#include "daemon/transfer/underway.h"
 #include "policies/route/decide.h"
 
 namespace chancery::transfer {
@@ -29,14 +30,11 @@ constexpr entry::Micros kHour = 3'600'000'000;
 constexpr std::chrono::seconds kTick{1};
 constexpr std::chrono::seconds kActivationDeadline{60};
 constexpr std::chrono::seconds kLastAnswers{10};
-constexpr std::size_t kMostUploads = 256;     // of one account, under way or waiting for their rename
+constexpr std::size_t kMostUploads = 256;     // of one account, finished ones aside
+constexpr std::size_t kMostLost = 4;          // of one account
 constexpr std::size_t kMostNameBytes = 1000;  // of a refused name in the ledger; 200 can be accepted
 
-using Uploads = std::multimap<std::tuple<std::string, std::string, std::string>, std::shared_ptr<Upload>>;
-
-Uploads::key_type key_of(const Upload& upload) {
-  return {upload.caller().agency, upload.route(), upload.name()};
-}
+constexpr const char* kUploadedAgain = "A file of the same name was uploaded again.";
 
 InProgress described(const Upload& upload) {
   return {upload.id(), upload.name(), upload.contiguous(), upload.begun()};
@@ -106,16 +104,17 @@ struct Exchange::State {
   void sweep();
   void schedule_tick();
   void tick();
-  void forget(const std::shared_ptr<Upload>& upload);
-  std::shared_ptr<Upload> find_closed(const Caller& caller, const std::string& route,
-                                      const std::string& name);
-  std::optional<Problem> keep_closed(const std::shared_ptr<Upload>& upload);
-  bool full(const Caller& caller) const;
+  void give_up_old();
+  UploadPtr find_waiting(const Caller& caller, const std::string& route, const std::string& name) const;
+  std::optional<Problem> keep_closed(const UploadPtr& upload);
+  std::optional<Problem> judge(const Caller& caller, const route::Policy& by, const std::string& route,
+                               const std::string& name);
   std::shared_ptr<std::atomic<std::uint64_t>> early_of(const std::string& user);
   void refuse(const Caller& caller, const std::string& route, const std::string& name,
               const std::string& code, const Problem& problem, const Done& done,
               std::shared_ptr<const route::Policy> by = nullptr);
   std::shared_ptr<const route::Policy> in_force() const;
+  bool is_temporary(std::string_view name) const;
 
   const Settings settings;
   const Clock clock;
@@ -126,13 +125,13 @@ struct Exchange::State {
   Counter counter;
   Door door;
   asio::thread_pool pool;
+  Underway underway;  // goes before the pool, of which its uploads hold strands
   asio::steady_timer timer;
   entry::Micros disposed_at = 0;  // used by tick() only
 
   mutable std::mutex mutex;
   bool stopping = false;
   std::shared_ptr<const route::Policy> policy;
-  Uploads uploads;
   std::map<std::string, std::shared_ptr<std::atomic<std::uint64_t>>> early;  // by account
 };
 
@@ -200,16 +199,7 @@ void Exchange::State::tick() {
   try {
     recorder.tick();
     door.tick();
-    std::vector<std::shared_ptr<Upload>> expired;
-    {
-      const std::lock_guard lock(mutex);
-      for (const auto& [key, upload] : uploads)
-        if (upload->closed() && clock() - upload->begun() > kHour) expired.push_back(upload);
-    }
-    for (const auto& upload : expired) {
-      forget(upload);
-      upload->abandon("expired", "It was not renamed to its final name within an hour.");
-    }
+    give_up_old();
     if (clock() - disposed_at > kHour && recorder.available()) {
       disposed_at = clock();
       counter.dispose_old();
@@ -219,35 +209,24 @@ void Exchange::State::tick() {
   }
 }
 
-void Exchange::State::forget(const std::shared_ptr<Upload>& upload) {
-  const std::lock_guard lock(mutex);
-  const auto [from, to] = uploads.equal_range(key_of(*upload));
-  for (auto i = from; i != to; ++i) {
-    if (i->second == upload) {
-      uploads.erase(i);
-      return;
-    }
+void Exchange::State::give_up_old() {
+  const auto old = underway.take([now = clock()](const Upload& upload) {
+    return upload.phase() != Upload::Phase::open && now - upload.since() > kHour;
+  });
+  for (const auto& upload : old) {
+    if (upload->phase() == Upload::Phase::waiting)
+      upload->abandon("expired", "It was not renamed to its final name within an hour.");
+    else
+      upload->abandon("connection-lost",
+                      "The connection ended before the file was finished, and within an hour nobody went on "
+                      "with it. Please upload it again.");
   }
 }
 
-std::shared_ptr<Upload> Exchange::State::find_closed(const Caller& caller, const std::string& route,
-                                                     const std::string& name) {
-  const std::lock_guard lock(mutex);
-  const auto [from, to] = uploads.equal_range({caller.agency, route, name});
-  for (auto i = from; i != to; ++i)
-    if (i->second->caller().user == caller.user && i->second->closed()) return i->second;
-  return nullptr;
-}
-
-// Whether an account has as many uploads as it may.
-bool Exchange::State::full(const Caller& caller) const {
-  std::size_t count = 0;
-  const std::lock_guard lock(mutex);
-  for (auto i = uploads.lower_bound({caller.agency, {}, {}}); i != uploads.end(); ++i) {
-    if (std::get<0>(i->first) != caller.agency) break;
-    count += i->second->caller().user == caller.user ? 1U : 0U;
-  }
-  return count >= kMostUploads;
+UploadPtr Exchange::State::find_waiting(const Caller& caller, const std::string& route,
+                                        const std::string& name) const {
+  return underway.find(caller, route, name,
+                       [](const Upload& upload) { return upload.phase() == Upload::Phase::waiting; });
 }
 
 std::shared_ptr<std::atomic<std::uint64_t>> Exchange::State::early_of(const std::string& user) {
@@ -258,27 +237,19 @@ std::shared_ptr<std::atomic<std::uint64_t>> Exchange::State::early_of(const std:
 }
 
 // Of two uploads of one account under one temporary name, that which is closed last is the one to be renamed.
-std::optional<Problem> Exchange::State::keep_closed(const std::shared_ptr<Upload>& upload) {
-  std::vector<std::shared_ptr<Upload>> replaced;
-  bool kept = false;
-  {
-    const std::lock_guard lock(mutex);
-    const auto [from, to] = uploads.equal_range(key_of(*upload));
-    for (auto i = from; i != to; ++i) kept = kept || i->second == upload;
-    for (auto i = from; kept && i != to;) {
-      const bool other = i->second != upload && i->second->caller().user == upload->caller().user;
-      if (other && i->second->closed()) {
-        replaced.push_back(i->second);
-        i = uploads.erase(i);
-      } else {
-        ++i;
-      }
-    }
-  }
-  for (const auto& old : replaced)
-    old->abandon("replaced", "A file of the same temporary name was uploaded again.");
-  if (kept) return std::nullopt;
-  return Problem{Problem::Kind::failed, "A file of the same temporary name was uploaded again."};
+std::optional<Problem> Exchange::State::keep_closed(const UploadPtr& upload) {
+  if (underway.find(upload->caller(), upload->route(), upload->name(),
+                    [&](const Upload& one) { return &one == upload.get(); }) == nullptr)
+    return Problem{Problem::Kind::failed, kUploadedAgain};
+  for (const auto& old : underway.take_others(upload, Upload::Phase::waiting))
+    old->abandon("replaced", kUploadedAgain);
+  return std::nullopt;
+}
+
+bool Exchange::State::is_temporary(std::string_view name) const {
+  return std::any_of(
+      settings.temporary_suffixes.begin(), settings.temporary_suffixes.end(),
+      [&](const std::string& suffix) { return name.size() > suffix.size() && name.ends_with(suffix); });
 }
 
 std::shared_ptr<const route::Policy> Exchange::State::in_force() const {
@@ -328,24 +299,29 @@ void Exchange::activate(const std::shared_ptr<const route::Policy>& policy) {
 
 std::shared_ptr<const route::Policy> Exchange::policy() const { return state_->in_force(); }
 
-std::variant<std::shared_ptr<Upload>, Problem> Exchange::begin(const Caller& caller, const std::string& route,
-                                                               const std::string& name) {
-  const auto policy = this->policy();
-  const bool temporary = is_temporary(name);
+// What refuses a file before its first byte; a no is recorded.
+std::optional<Problem> Exchange::State::judge(const Caller& caller, const route::Policy& by,
+                                              const std::string& route, const std::string& name) {
+  const auto no = [&](const std::string& code, Problem problem) {
+    refuse(caller, route, name, code, problem, {});
+    return problem;
+  };
   const route::Decision decision =
-      route::decide(*policy, {caller.agency, route, name, temporary, false, 0, now() / 1'000'000});
-  if (!decision.allowed()) {
-    const Problem problem{Problem::Kind::denied, decision.reason};
-    state_->refuse(caller, route, name, std::string(route::to_code(decision.refusal)), problem, {});
-    return problem;
-  }
-  if (!state_->recorder.available()) {
-    const Problem problem{Problem::Kind::failed,
-                          "The hub cannot record transfers at the moment. Please try again later."};
-    state_->refuse(caller, route, name, "ledger-unavailable", problem, {});
-    return problem;
-  }
-  if (state_->full(caller)) {
+      route::decide(by, {caller.agency, route, name, is_temporary(name), false, 0, clock() / 1'000'000});
+  if (!decision.allowed())
+    return no(std::string(route::to_code(decision.refusal)), {Problem::Kind::denied, decision.reason});
+  if (!recorder.available())
+    return no(
+        "ledger-unavailable",
+        {Problem::Kind::failed, "The hub cannot record transfers at the moment. Please try again later."});
+  return std::nullopt;
+}
+
+std::variant<UploadPtr, Problem> Exchange::begin(const Caller& caller, const std::string& route,
+                                                 const std::string& name) {
+  const auto policy = this->policy();
+  if (auto problem = state_->judge(caller, *policy, route, name)) return *problem;
+  if (state_->underway.count(caller) >= kMostUploads) {
     const Problem problem{
         Problem::Kind::failed,
         "Too many files of this account are not finished. Finish, rename or remove some first."};
@@ -355,21 +331,31 @@ std::variant<std::shared_ptr<Upload>, Problem> Exchange::begin(const Caller& cal
   auto upload = std::make_shared<Upload>(
       Desk{state_->objects, state_->recorder, state_->clock,
            [state = state_.get()] { return state->in_force(); }, state_->early_of(caller.user)},
-      state_->strand(), caller, policy, route, name, temporary);
-  if (const auto old = temporary ? state_->find_closed(caller, route, name) : nullptr) {
-    state_->forget(old);
-    old->abandon("replaced", "A file of the same temporary name was uploaded again.");
-  }
-  const std::lock_guard lock(state_->mutex);
-  state_->uploads.emplace(key_of(*upload), upload);
+      state_->strand(), caller, policy, route, name, is_temporary(name));
+  for (const auto& old : state_->underway.add(upload)) old->abandon("replaced", kUploadedAgain);
   return upload;
 }
 
-void Exchange::close(const std::shared_ptr<Upload>& upload, Done done) {
+std::variant<UploadPtr, Problem> Exchange::find_unfinished(const Caller& caller, const std::string& route,
+                                                           const std::string& name) {
+  if (auto problem = state_->judge(caller, *policy(), route, name)) return *problem;
+  auto found = state_->underway.find(caller, route, name);
+  if (found && (found->contiguous() == 0 || found->failed())) found.reset();
+  return found;
+}
+
+UploadPtr Exchange::resume(const Caller& caller, const UploadPtr& unfinished, std::uint64_t offset) {
+  return Upload::resume(unfinished, caller, offset,
+                        [state = state_.get(), unfinished](const UploadPtr& resumed) {
+                          state->underway.replace(unfinished, resumed);
+                        });
+}
+
+void Exchange::close(const UploadPtr& upload, Done done) {
   if (upload->temporary()) {
     upload->close([this, upload, done = std::move(done)](std::optional<Problem> problem) {
       if (problem)
-        state_->forget(upload);
+        state_->underway.remove(upload);
       else
         problem = state_->keep_closed(upload);
       done(std::move(problem));
@@ -377,20 +363,26 @@ void Exchange::close(const std::shared_ptr<Upload>& upload, Done done) {
     return;
   }
   upload->finish(upload->name(), [this, upload, done = std::move(done)](std::optional<Problem> problem) {
-    state_->forget(upload);
+    state_->underway.remove(upload);
     done(std::move(problem));
   });
 }
 
-void Exchange::drop(const std::shared_ptr<Upload>& upload) {
-  state_->forget(upload);
-  upload->abandon("connection-lost",
-                  "The connection ended before the file was finished. Please upload it again.");
+void Exchange::drop(const UploadPtr& upload) {
+  upload->lose([state = state_.get(), upload](bool kept) {
+    if (!kept) {
+      state->underway.remove(upload);
+      return;
+    }
+    for (const auto& old : state->underway.take_oldest(upload->caller(), Upload::Phase::lost, kMostLost))
+      old->abandon("too-many-files",
+                   "Later uploads of this account were cut off too, and the hub keeps four.");
+  });
 }
 
 void Exchange::rename(const Caller& caller, const std::string& route, const std::string& from,
                       const std::string& to, Done done) {
-  const auto upload = state_->find_closed(caller, route, from);
+  const auto upload = state_->find_waiting(caller, route, from);
   if (!upload) {
     if (state_->projection.find_sent(caller.agency, route, from, 0))
       return state_->refuse(caller, route, from, "already-delivered",
@@ -398,8 +390,12 @@ void Exchange::rename(const Caller& caller, const std::string& route, const std:
                              "This file was already delivered and cannot be renamed. Upload it "
                              "again under the other name."},
                             done);
-    if (find_in_progress(caller, route, from))
-      return done(Problem{Problem::Kind::failed, "This file is still open. Close it first, then rename it."});
+    if (const auto found = state_->underway.find(caller, route, from))
+      return done(Problem{Problem::Kind::failed,
+                          found->phase() == Upload::Phase::lost
+                              ? "The connection ended before this file was whole. Resume it, or upload it "
+                                "again, then rename it."
+                              : "This file is still open. Close it first, then rename it."});
     return done(Problem{Problem::Kind::not_found, "There is no file of that name here."});
   }
   if (is_temporary(to))
@@ -412,15 +408,16 @@ void Exchange::rename(const Caller& caller, const std::string& route, const std:
   if (!decision.allowed())
     return state_->refuse(caller, route, to, std::string(route::to_code(decision.refusal)),
                           {Problem::Kind::denied, decision.reason}, done, upload->policy());
-  state_->forget(upload);
+  state_->underway.remove(upload);
   upload->finish(to, std::move(done));
 }
 
 void Exchange::remove_sent(const Caller& caller, const std::string& route, const std::string& name,
                            const Done& done) {
-  if (const auto upload = state_->find_closed(caller, route, name)) {
-    state_->forget(upload);
-    upload->abandon("removed", "It was removed before it had its final name.");
+  const auto upload = state_->underway.find(
+      caller, route, name, [](const Upload& one) { return one.phase() != Upload::Phase::open; });
+  if (upload && state_->underway.remove(upload)) {
+    upload->abandon("removed", "It was removed before it was finished.");
     return done(std::nullopt);
   }
   if (state_->projection.find_sent(caller.agency, route, name, 0))
@@ -434,23 +431,14 @@ void Exchange::remove_sent(const Caller& caller, const std::string& route, const
 
 std::vector<InProgress> Exchange::in_progress(const Caller& caller, const std::string& route) const {
   std::vector<InProgress> result;
-  const std::lock_guard lock(state_->mutex);
-  for (auto i = state_->uploads.lower_bound({caller.agency, route, {}}); i != state_->uploads.end(); ++i) {
-    const auto& [key, upload] = *i;
-    if (std::get<0>(key) != caller.agency || std::get<1>(key) != route) break;
-    if (upload->caller().user == caller.user) result.push_back(described(*upload));
-  }
+  for (const auto& upload : state_->underway.of(caller, route)) result.push_back(described(*upload));
   return result;
 }
 
 std::optional<InProgress> Exchange::find_in_progress(const Caller& caller, const std::string& route,
                                                      const std::string& name) const {
-  std::optional<InProgress> found;
-  const std::lock_guard lock(state_->mutex);
-  const auto [from, to] = state_->uploads.equal_range({caller.agency, route, name});
-  for (auto i = from; i != to; ++i)
-    if (i->second->caller().user == caller.user) found = described(*i->second);
-  return found;
+  const auto found = state_->underway.find(caller, route, name);
+  return found ? std::optional(described(*found)) : std::nullopt;
 }
 
 void Exchange::open_delivery(const Caller& caller, const Delivery& delivery, const Counter::Opened& done) {
@@ -483,11 +471,7 @@ void Exchange::learn(std::uint64_t seq, entry::Micros time, const entry::Event& 
 
 bool Exchange::ledger_answers() const { return state_->recorder.available(); }
 
-bool Exchange::is_temporary(std::string_view name) const {
-  return std::any_of(
-      state_->settings.temporary_suffixes.begin(), state_->settings.temporary_suffixes.end(),
-      [&](const std::string& suffix) { return name.size() > suffix.size() && name.ends_with(suffix); });
-}
+bool Exchange::is_temporary(std::string_view name) const { return state_->is_temporary(name); }
 
 object::ObjectStore::Space Exchange::space() const { return state_->objects.space(); }
 
@@ -496,14 +480,12 @@ entry::Micros Exchange::now() const { return state_->clock(); }
 void Exchange::post(std::function<void()> work) { asio::post(state_->pool, std::move(work)); }
 
 void Exchange::stop() {
-  Uploads uploads;
   {
     const std::lock_guard lock(state_->mutex);
     if (std::exchange(state_->stopping, true)) return;
-    uploads.swap(state_->uploads);
     state_->timer.cancel();
   }
-  for (const auto& [key, upload] : uploads)
+  for (const auto& upload : state_->underway.take([](const Upload&) { return true; }))
     upload->abandon("hub-stopped",
                     "The hub was stopped before this file was finished. Please upload it again.");
   state_->pool.join();

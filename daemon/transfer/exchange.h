@@ -63,9 +63,17 @@ class Exchange {
   // Begins an upload, or says why not; a no is recorded. The same name may be uploaded again at any time.
   std::variant<std::shared_ptr<Upload>, Problem> begin(const Caller& caller, const std::string& route,
                                                        const std::string& name);
+  // For a client that opens a name without emptying it: the upload that it may go on with, of its account and
+  // not finished; null if nothing of one is here. As begin(), it may say why nothing is taken.
+  std::variant<std::shared_ptr<Upload>, Problem> find_unfinished(const Caller& caller,
+                                                                 const std::string& route,
+                                                                 const std::string& name);
+  // Goes on with it: Upload::resume().
+  std::shared_ptr<Upload> resume(const Caller& caller, const std::shared_ptr<Upload>& unfinished,
+                                 std::uint64_t offset);
   // The client has closed its upload: it is finished, or, under a temporary name, kept for its rename.
   void close(const std::shared_ptr<Upload>& upload, Done done);
-  // The session ended with the upload open.
+  // The session ended with the upload open: it is kept for an hour, of an account at most four.
   void drop(const std::shared_ptr<Upload>& upload);
   // Finishes a closed temporary upload under its final name, or renames a delivered file: which is refused.
   void rename(const Caller& caller, const std::string& route, const std::string& from, const std::string& to,

@@ -75,7 +75,20 @@ Upload::Upload(Desk desk, Post post, Caller caller, std::shared_ptr<const route:
       name_(std::move(name)),
       temporary_(temporary),
       id_(entry::to_hex(entry::new_id())),
-      begun_(desk_.clock()) {}
+      begun_(desk_.clock()),
+      since_(begun_) {}
+
+Upload::Upload(const Upload& old, Caller caller)
+    : desk_(old.desk_),
+      post_(old.post_),
+      caller_(std::move(caller)),
+      policy_(old.policy_),
+      route_(old.route_),
+      name_(old.name_),
+      temporary_(old.temporary_),
+      id_(old.id_),
+      begun_(old.begun_),
+      since_(desk_.clock()) {}
 
 Upload::~Upload() { drop_early(); }
 
@@ -93,22 +106,84 @@ std::optional<Problem> Upload::failed() const {
   return failed_;
 }
 
+Upload::Phase Upload::phase() const {
+  const std::lock_guard lock(mutex_);
+  return phase_;
+}
+
+entry::Micros Upload::since() const {
+  const std::lock_guard lock(mutex_);
+  return since_;
+}
+
+void Upload::enter(Phase phase) {
+  const std::lock_guard lock(mutex_);
+  phase_ = phase;
+  since_ = desk_.clock();
+}
+
 void Upload::close(Done done) {
   post_([self = shared_from_this(), done = std::move(done)] {
     self->run(done, [&] {
       self->check_whole();
-      {
-        const std::lock_guard lock(self->mutex_);
-        self->closed_ = true;
-      }
+      self->enter(Phase::waiting);
       done(std::nullopt);
     });
   });
 }
 
-bool Upload::closed() const {
+void Upload::supersede() { superseded_ = true; }
+
+void Upload::lose(std::function<void(bool)> told) {
+  post_([self = shared_from_this(), told = std::move(told)] {
+    if (!self->ended_ && self->contiguous() > 0 && !self->superseded_) {
+      self->drop_early();
+      self->enter(Phase::lost);
+      return told(true);
+    }
+    if (!self->ended_ && self->superseded_)
+      self->give_up("replaced", "A file of the same name was uploaded again.");
+    else if (!self->ended_)
+      self->give_up("connection-lost",
+                    "The connection ended before the file was finished. Please upload it again.");
+    told(false);
+  });
+}
+
+std::shared_ptr<Upload> Upload::resume(const std::shared_ptr<Upload>& old, Caller caller,
+                                       std::uint64_t offset,
+                                       std::function<void(const std::shared_ptr<Upload>&)> done) {
+  std::shared_ptr<Upload> upload(new Upload(*old, std::move(caller)));
+  upload->post_([upload, old, offset, done = std::move(done)] {
+    upload->adopt(*old, offset);
+    if (!upload->ended_) done(upload);
+  });
+  return upload;
+}
+
+// Both are on one strand.
+void Upload::adopt(Upload& old, std::uint64_t offset) {
+  const std::uint64_t have = old.contiguous();
+  if (old.ended_ || have != offset) {
+    ended_ = true;
+    const std::lock_guard lock(mutex_);
+    failed_ = Problem{Problem::Kind::failed,
+                      old.ended_ ? kNothingKept
+                                 : "The hub has the first " + std::to_string(have) +
+                                       " bytes of this file, and can only go on from there. Resume it once "
+                                       "more, or upload it again from its start."};
+    return;
+  }
+  old.ended_ = true;
+  old.drop_early();
+  pipeline_ = std::move(old.pipeline_);
+  {
+    const std::lock_guard lock(old.mutex_);
+    old.failed_ =
+        Problem{Problem::Kind::failed, "Another connection of this account went on with this file."};
+  }
   const std::lock_guard lock(mutex_);
-  return closed_;
+  contiguous_ = have;
 }
 
 // Runs one step of the upload and answers: the one place where a failure becomes a refusal.
@@ -161,7 +236,7 @@ void Upload::write(std::uint64_t offset, std::vector<std::uint8_t> data, Done do
 void Upload::take(std::uint64_t offset, std::vector<std::uint8_t> data) {
   const std::uint64_t have = contiguous();
   const auto out_of_order = [&](const std::string& why) {
-    throw Refused{"write-order", {Problem::Kind::failed, why}};
+    throw Refused{"write-order", {Problem::Kind::failed, expects_earlier_ && have == 0 ? kNothingKept : why}};
   };
   if (offset > UINT64_MAX - data.size()) out_of_order("No file can be that long.");
   check_size(offset + data.size());
@@ -235,10 +310,13 @@ void Upload::consume(const std::vector<std::uint8_t>& data) {
 }
 
 void Upload::check_whole() const {
-  if (!early_.empty())
-    throw Refused{"write-order",
-                  {Problem::Kind::failed, "Part of the file is missing: there is a gap after byte " +
-                                              std::to_string(contiguous()) + ". Please upload it again."}};
+  if (early_.empty()) return;
+  const std::uint64_t have = contiguous();
+  throw Refused{"write-order",
+                {Problem::Kind::failed, expects_earlier_ && have == 0
+                                            ? kNothingKept
+                                            : "Part of the file is missing: there is a gap after byte " +
+                                                  std::to_string(have) + ". Please upload it again."}};
 }
 
 void Upload::check_not_withdrawn() const {
@@ -326,15 +404,18 @@ std::vector<entry::Event> Upload::batch(const std::string& name, const std::stri
 
 void Upload::abandon(std::string code, std::string reason) {
   post_([self = shared_from_this(), code = std::move(code), reason = std::move(reason)] {
-    if (self->ended_) return;
-    self->discard();
-    {
-      const std::lock_guard lock(self->mutex_);
-      self->failed_ = Problem{Problem::Kind::failed, reason};
-    }
-    self->desk_.recorder.record_ended({self->caller_, "file.abandoned", self->id_, self->route_,
-                                       self->policy_->hash, code, self->name_, reason, self->contiguous()});
+    if (!self->ended_) self->give_up(code, reason);
   });
+}
+
+void Upload::give_up(const std::string& code, const std::string& reason) {
+  discard();
+  {
+    const std::lock_guard lock(mutex_);
+    failed_ = Problem{Problem::Kind::failed, reason};
+  }
+  desk_.recorder.record_ended(
+      {caller_, "file.abandoned", id_, route_, policy_->hash, code, name_, reason, contiguous()});
 }
 
 }  // namespace chancery::transfer

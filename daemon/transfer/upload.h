@@ -21,6 +21,11 @@ namespace chancery::transfer {
 // Runs functions one after another on the workers, in the order in which they were posted.
 using Post = std::function<void(std::function<void()>)>;
 
+// Told to a client that would go on with an upload of which nothing is here.
+constexpr const char* kNothingKept =
+    "The hub keeps nothing of an earlier upload of this file: more than an hour has passed, or the hub was "
+    "restarted. Please upload it from its start.";
+
 // What an upload needs of the hub.
 struct Desk {
   const object::ObjectStore& objects;
@@ -53,10 +58,32 @@ class Upload : public std::enable_shared_from_this<Upload> {
   // Gives it up: nothing of it is kept, and file.abandoned is recorded (unless a refusal already was).
   void abandon(std::string code, std::string reason);
 
-  // The client has closed it under its temporary name: from then on it awaits its rename. Answers after every
-  // write.
+  // Where it stands: a session has it open; the session ended before it was closed, and it may be gone on
+  // with; or it was closed, and awaits what finishes it. since() is when that began.
+  enum class Phase { open, lost, waiting };
+  Phase phase() const;
+  entry::Micros since() const;
+
+  // The client has closed it, and it is not finished by that. Answers after every write.
   void close(Done done);
-  bool closed() const;
+
+  // Its session has ended. After every write `told` hears whether it was kept; if not (nothing contiguous has
+  // arrived, it has failed, or another took its place) it is abandoned.
+  void lose(std::function<void(bool kept)> told);
+
+  // The account has begun another of this name: when its session ends this one is not kept.
+  void supersede();
+
+  // Goes on with `old` in a new session of its account, if what is contiguous ends at `offset`: the new
+  // upload has its id, its policy and all it holds, `done` is given it, and whoever has `old` open is refused
+  // from then on. When that cannot be, the new one fails with a sentence and `old` stays as it was.
+  static std::shared_ptr<Upload> resume(const std::shared_ptr<Upload>& old, Caller caller,
+                                        std::uint64_t offset,
+                                        std::function<void(const std::shared_ptr<Upload>&)> done);
+
+  // Its client wants to go on with an earlier one, of which nothing is here: a gap at the start is then told
+  // as that.
+  void expect_earlier() { expects_earlier_ = true; }
 
   std::uint64_t contiguous() const;
   // Gives the contiguous size as it is once every write before this call was taken.
@@ -68,10 +95,13 @@ class Upload : public std::enable_shared_from_this<Upload> {
   const std::string& name() const { return name_; }
   const std::shared_ptr<const route::Policy>& policy() const { return policy_; }
   bool temporary() const { return temporary_; }
+  // When its first session began it.
   entry::Micros begun() const { return begun_; }
 
  private:
   struct Pipeline;
+  Upload(const Upload& old, Caller caller);
+  void adopt(Upload& old, std::uint64_t offset);
   void take(std::uint64_t offset, std::vector<std::uint8_t> data);
   void consume(const std::vector<std::uint8_t>& data);
   void open_pipeline();
@@ -80,6 +110,8 @@ class Upload : public std::enable_shared_from_this<Upload> {
   void check_not_withdrawn() const;
   void commit(const std::string& name, const Done& done);
   std::vector<entry::Event> batch(const std::string& name, const std::string& sha256) const;
+  void enter(Phase phase);
+  void give_up(const std::string& code, const std::string& reason);
   void fail(const std::string& code, const Problem& problem, const std::string& policy);
   void discard();
   void drop_early();
@@ -99,11 +131,14 @@ class Upload : public std::enable_shared_from_this<Upload> {
   std::unique_ptr<Pipeline> pipeline_;
   std::map<std::uint64_t, std::vector<std::uint8_t>> early_;
   bool ended_ = false;
+  std::atomic<bool> superseded_ = false;
+  std::atomic<bool> expects_earlier_ = false;
 
   mutable std::mutex mutex_;
   std::uint64_t contiguous_ = 0;
   std::optional<Problem> failed_;
-  bool closed_ = false;
+  Phase phase_ = Phase::open;
+  entry::Micros since_;
 };
 
 }  // namespace chancery::transfer

@@ -86,7 +86,11 @@ class Tree {
     std::atomic<bool> failed{false};
   };
   using Audited = std::shared_ptr<Auditing>;
-  using Handle = std::variant<Text, Directory, Upload, Reading, Audited>;
+  // A file opened for writing without being emptied, before the first byte says where it goes on.
+  struct Unfinished {
+    Upload upload;
+  };
+  using Handle = std::variant<Text, Directory, Upload, Unfinished, Reading, Audited>;
   struct Visitor;
 
   // The account as the policy in force has it; nullopt once it was withdrawn.

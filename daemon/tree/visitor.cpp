@@ -74,7 +74,7 @@ struct Tree::Visitor {
 
   void operator()(const sftp::Open& open) const {
     const Place place = locate(open.path);
-    if ((open.flags & (sftp::kWrite | sftp::kAppend)) != 0) return open_to_write(place);
+    if ((open.flags & (sftp::kWrite | sftp::kAppend)) != 0) return open_to_write(place, open.flags);
     if (place.kind == Kind::collect_file) return open_delivery(place);
     if (tree.is_audit(view, place)) return open_audit(place);
     if (auto text = tree.text(view, place)) {
@@ -123,12 +123,45 @@ struct Tree::Visitor {
     });
   }
 
-  void open_to_write(const Place& place) const {
+  void open_to_write(const Place& place, std::uint32_t flags) const {
     if (place.kind != Kind::send_file || view.account->role != agreement::AccountRole::agency)
       return answer(tree.refuse(place, "not-writable", "Files can only be put in a folder of /send."));
+    const bool empties = (flags & sftp::kTruncate) != 0;
+    if (!empties) {
+      auto found = tree.hub_.exchange.find_unfinished(tree.caller_, place.folder, place.name);
+      if (const auto* problem = std::get_if<transfer::Problem>(&found)) return answer(reply_to(*problem));
+      if (std::get<Upload>(found)) return open_with(Unfinished{std::get<Upload>(std::move(found))}, false);
+      if ((flags & sftp::kCreate) == 0)
+        return answer(StatusReply{Status::no_such_file, transfer::kNothingKept});
+    }
     auto begun = tree.hub_.exchange.begin(tree.caller_, place.folder, place.name);
     if (const auto* problem = std::get_if<transfer::Problem>(&begun)) return answer(reply_to(*problem));
+    if (!empties) std::get<Upload>(begun)->expect_earlier();
     open_with(std::get<Upload>(std::move(begun)), false);
+  }
+
+  // The upload behind a handle, of which `offset` is about to be written: where a file that was opened
+  // without being emptied goes on, or, at its start, a new one. Null after an answer.
+  Upload upload_at(Handle* open, std::uint64_t offset) const {
+    if (open != nullptr) {
+      if (const Upload* upload = std::get_if<Upload>(open)) return *upload;
+      if (const auto* unfinished = std::get_if<Unfinished>(open)) {
+        const Upload old = unfinished->upload;
+        if (offset != 0) {
+          *open = tree.hub_.exchange.resume(tree.caller_, old, offset);
+        } else {
+          auto begun = tree.hub_.exchange.begin(tree.caller_, old->route(), old->name());
+          if (const auto* problem = std::get_if<transfer::Problem>(&begun)) {
+            answer(reply_to(*problem));
+            return nullptr;
+          }
+          *open = std::get<Upload>(std::move(begun));
+        }
+        return std::get<Upload>(*open);
+      }
+    }
+    answer(failure("This file is open for reading only."));
+    return nullptr;
   }
 
   // Work on a proof of /receipts, by a worker and a tree of its own: this one may end before. `use` is given
@@ -188,8 +221,22 @@ struct Tree::Visitor {
     if (!node.empty()) {
       if (const Upload* upload = std::get_if<Upload>(&node.mapped()))
         return tree.hub_.exchange.close(*upload, done_by(answer));
+      if (const auto* unfinished = std::get_if<Unfinished>(&node.mapped()))
+        return close_untouched(unfinished->upload);
     }
     answer(ok());
+  }
+
+  // Nothing was written: under a temporary name the client has found that all of it is here, and will rename
+  // it. Elsewhere this would deliver what may be half a file.
+  void close_untouched(const Upload& unfinished) const {
+    if (!unfinished->temporary())
+      return answer(failure("The hub has the first " + std::to_string(unfinished->contiguous()) +
+                            " bytes of this file, from a connection that was cut off, and cannot tell "
+                            "whether that is all of it. "
+                            "Please upload it from its start."));
+    tree.hub_.exchange.close(tree.hub_.exchange.resume(tree.caller_, unfinished, unfinished->contiguous()),
+                             done_by(answer));
   }
 
   void operator()(const sftp::Read& read) const {
@@ -218,10 +265,8 @@ struct Tree::Visitor {
   }
 
   void operator()(sftp::Write& write) const {
-    Handle* const open = handle(write.handle);
-    const Upload* upload = open == nullptr ? nullptr : std::get_if<Upload>(open);
-    if (upload == nullptr) return answer(failure("This file is open for reading only."));
-    (*upload)->write(write.offset, std::move(write.data), done_by(answer));
+    const Upload upload = upload_at(handle(write.handle), write.offset);
+    if (upload) upload->write(write.offset, std::move(write.data), done_by(answer));
   }
 
   void operator()(const sftp::Stat& stat) const {
@@ -243,9 +288,9 @@ struct Tree::Visitor {
     const entry::Micros now = tree.hub_.exchange.now();
     if (const Text* page = std::get_if<Text>(open))
       return answer(sftp::AttributesReply{tree::file_attributes((*page)->bytes.size(), now, Access::read)});
-    if (const Upload* upload = std::get_if<Upload>(open))
-      return answer(sftp::AttributesReply{
-          tree.sent_attributes({(*upload)->id(), (*upload)->contiguous(), (*upload)->begun()})});
+    if (const Upload upload = upload_of(*open))
+      return answer(
+          sftp::AttributesReply{tree.sent_attributes({upload->id(), upload->contiguous(), upload->begun()})});
     if (const Audited* audited = std::get_if<Audited>(open); audited != nullptr && (*audited)->file)
       return answer(
           sftp::AttributesReply{tree::file_attributes((*audited)->file->size(), now, Access::read)});
@@ -255,6 +300,13 @@ struct Tree::Visitor {
           tree::file_attributes(delivery.sealed_size, delivery.made, Access::read_write)});
     }
     answer(sftp::AttributesReply{directory_attributes(now)});
+  }
+
+  // The upload of a handle, also before its first write; null if it is another's.
+  static Upload upload_of(const Handle& open) {
+    if (const Upload* upload = std::get_if<Upload>(&open)) return *upload;
+    const auto* unfinished = std::get_if<Unfinished>(&open);
+    return unfinished == nullptr ? nullptr : unfinished->upload;
   }
 
   // Clients set mode and times on what they have just put, and some fail if that fails: the mode is ignored,
@@ -278,11 +330,16 @@ struct Tree::Visitor {
 
   void operator()(const sftp::HandleSetStat& set_stat) const {
     Handle* const open = handle(set_stat.handle);
-    const Upload* upload = open == nullptr ? nullptr : std::get_if<Upload>(open);
-    if (upload == nullptr) return answer(failure("This file is open for reading only."));
+    Upload upload = open == nullptr ? nullptr : upload_of(*open);
+    // A client that writes in place empties the file by this, when it has nothing to write.
+    if (set_stat.attributes.size == std::uint64_t{0} && upload && std::holds_alternative<Unfinished>(*open))
+      upload = upload_at(open, 0);
+    else if (!upload)
+      answer(failure("This file is open for reading only."));
+    if (!upload) return;
     // lftp names the size too, before its last writes were answered.
-    (*upload)->settle([&hub = tree.hub_, id = (*upload)->id(), attributes = set_stat.attributes,
-                       answer = answer](std::uint64_t size) { answer(set(hub, id, size, attributes)); });
+    upload->settle([&hub = tree.hub_, id = upload->id(), attributes = set_stat.attributes,
+                    answer = answer](std::uint64_t size) { answer(set(hub, id, size, attributes)); });
   }
 
   void operator()(const sftp::OpenDirectory& open) const {

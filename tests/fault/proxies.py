@@ -143,3 +143,37 @@ class ClientProxy(Listener):
             return True
 
         join(client, server, lambda: pump(lambda: client.recv(65536), forth), lambda: pump(lambda: server.recv(65536), back))
+
+
+class CuttingProxy(Listener):
+    """Between an SFTP client and chanceryd. The first `cuts` connections end, for both or, if `hang`, for the client alone,
+    once the client has sent `after` bytes; those that follow pass whole."""
+
+    def __init__(self, port, after, cuts=1, hang=False):
+        self.after, self.left, self.hang = after, cuts, hang
+        self.hanging = []
+        super().__init__(socket.create_server(("127.0.0.1", 0)), lambda: socket.create_connection(("127.0.0.1", port)))
+        self.port = self.listening.getsockname()[1]
+
+    def serve(self, client, server):
+        cut = self.left > 0
+        self.left -= 1
+        sent = 0
+
+        def forth(data):
+            nonlocal sent
+            server.sendall(data)
+            sent += len(data)
+            if not cut or sent < self.after:
+                return True
+            if self.hang:
+                self.hanging.append(server.dup())
+                client.shutdown(socket.SHUT_RDWR)
+                threading.Event().wait()
+            return False
+
+        def back(data):
+            client.sendall(data)
+            return True
+
+        join(client, server, lambda: pump(lambda: client.recv(65536), forth), lambda: pump(lambda: server.recv(65536), back))

