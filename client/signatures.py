@@ -205,31 +205,48 @@ class Checkpoint:
         self.sha256 = hashlib.sha256(own.encode()).hexdigest()
 
 
-def keys_of_policy(data):
-    """The keys of a C2SP tlog-policy file, whatever its quorum; raises ValueError with the line that is wrong."""
-    keys, names, members, quorums = [], set(), [], 0
-    for number, line in enumerate(data.split(b"\n"), 1):
-        kind, *rest = [word.decode("latin-1") for word in re.split(b"[ \t]+", line.strip(b" \t"))]
-        wrong = re.search(rb"[\0-\x08\x0b-\x1f\x7f]", line) is not None
-        if kind in ("log", "witness") and 1 <= len(rest) - (kind == "witness") <= 2:
-            keys.append(Key(rest[kind == "witness"]))
-            wrong |= keys[-1].kind != (ED25519 if kind == "log" else ML_DSA_44)
-        elif kind == "group" and len(rest) >= 3:
-            among = rest[2:]
-            count = {"all": len(among), "any": 1}.get(rest[1]) or number_of(rest[1]) or 0
-            wrong |= not 1 <= count <= len(among) or not names.issuperset(among)
-            members += among
-        elif kind == "quorum" and len(rest) == 1:
-            wrong |= rest[0] not in names | {"none"}
-            quorums += 1
-        else:
-            wrong |= kind != "" and not kind.startswith("#")
-        if kind in ("witness", "group") and rest:
-            wrong |= rest[0] in names | {"none"}
-            names.add(rest[0])
-        if wrong:
-            raise ValueError(f"line {number} is none of a C2SP tlog-policy")
-    if quorums != 1 or len(set(members)) != len(members) or len({key.public for key in keys}) != len(keys) or not keys \
-            or not data.endswith(b"\n"):
-        raise ValueError("a C2SP tlog-policy of a log has keys, one quorum, no key or member of a group twice, and ends in LF")
-    return keys
+class LogPolicy:
+    """A C2SP tlog-policy file: its keys, and which of them must sign; raises ValueError with the line that is wrong."""
+
+    def __init__(self, data):
+        self.keys, self.logs, self.cosigners, self.quorum = [], set(), {}, []
+        for number, line in enumerate(data.split(b"\n"), 1):
+            words = [word.decode("latin-1") for word in re.split(b"[ \t]+", line.strip(b" \t"))]
+            if re.search(rb"[\0-\x08\x0b-\x1f\x7f]", line) or words[0] and words[0][0] != "#" and not self.read(*words):
+                raise ValueError(f"line {number} is none of a C2SP tlog-policy")
+        members = [member for _, among in self.cosigners.values() for member in among]
+        if len(self.quorum) != 1 or len(set(members)) != len(members) or not self.keys or not data.endswith(b"\n") \
+                or len({key.public for key in self.keys}) != len(self.keys):
+            raise ValueError("a C2SP tlog-policy of a log has keys, one quorum, no key or member of a group twice, and ends "
+                             "in LF")
+
+    def read(self, kind, *words):
+        """Takes a line; whether it is one."""
+        if kind == "log" and 1 <= len(words) <= 2:
+            self.keys.append(Key(words[0]))
+            self.logs.add(words[0])
+            return self.keys[-1].kind == ED25519
+        if kind == "quorum" and len(words) == 1:
+            self.quorum += words
+            return words[0] == "none" or words[0] in self.cosigners
+        if not words or words[0] == "none" or words[0] in self.cosigners:
+            return False
+        if kind == "witness" and 2 <= len(words) <= 3:
+            self.keys.append(Key(words[1]))
+            self.cosigners[words[0]] = self.keys[-1], ()
+            return self.keys[-1].kind == ML_DSA_44
+        if kind == "group" and len(words) >= 3:
+            among = words[2:]
+            count = {"all": len(among), "any": 1}.get(words[1]) or number_of(words[1]) or 0
+            right = 1 <= count <= len(among) and self.cosigners.keys() >= set(among)
+            self.cosigners[words[0]] = count, among
+            return right
+        return False
+
+    def is_met_by(self, signed):
+        """Whether these vkeys are enough: one of a log, if it lists any, and the quorum."""
+        held = {"none"}
+        for name, (needed, among) in self.cosigners.items():
+            if needed.text in signed if isinstance(needed, Key) else len(held.intersection(among)) >= needed:
+                held.add(name)
+        return (not self.logs or bool(self.logs & signed)) and held.issuperset(self.quorum)

@@ -19,7 +19,7 @@ import re
 import sys
 
 sys.dont_write_bytecode = True  # nothing is written into an export
-from signatures import ED25519, HASH, KINDS, ML_DSA_44, Checkpoint, Key, keys_of_policy, number_of, unbase64
+from signatures import ED25519, HASH, KINDS, ML_DSA_44, Checkpoint, Key, LogPolicy, number_of, unbase64
 
 # Entries.
 HEAD = re.compile(b"chancery/entry/v1\nseq (0|[1-9][0-9]{0,18})\nprev (" + HASH.encode() + rb")\ntime (((?:19[7-9][0-9]|"
@@ -234,7 +234,7 @@ class Export:
             rest = [tree_hash(nodes + rest)] if nodes + rest else []
         return rest[0]
 
-    def check_checkpoints(self, pinned, newer):
+    def check_checkpoints(self, pinned, newer, policy, size):
         """Signatures, roots and anchors; and trust, as far as it reaches from the pinned keys or those of entry 0."""
         known = list(self.keys.values())
         for key in pinned:
@@ -255,25 +255,37 @@ class Export:
                 self.find(name, note.wrong)
         right = {name: note for name, note in read.items() if not note.wrong}
         trusted = {key.text for key in pinned} or {key.text for key in known if key.start == 0}
-        for name in self.walk(right, trusted):
+        signers = self.walk(right, trusted, policy)
+        for name in [name for name in right if len({key.kind for key in signers[name]}) < len(KINDS)]:
             right.pop(name)
             self.find(name, "is not signed by trusted keys of both kinds that are good for its size")
+        newest = f"checkpoints/{size}"
+        if newest in right and not self.meets(policy, size, signers[newest]):
+            self.find(newest, "is not signed by those of whom the given policy asks it")
         for seq, size, root, sha256 in self.anchors:
             note = read.get(f"checkpoints/{size}")
             if not note or (note.root, note.sha256) != (root, sha256):
                 self.find(seq, f"pins a checkpoint that is not what is in checkpoints/{size}")
         return len(right.keys() & kept.keys())
 
-    def walk(self, notes, trusted):
-        """Lets trust grow by checkpoints that trusted keys signed; the names of those that in the end they did not."""
+    def walk(self, notes, trusted, policy):
+        """Lets trust grow by checkpoints that trusted keys signed; in the end, which of these keys signed which."""
         keys, size = self.keys.values(), -1
         while size != len(trusted):
             size, kinds = len(trusted), {key.kind for key in keys if key.text in trusted}
-            signers = {name: {key.kind for key in keys if key.text in note.signed & trusted and
-                              key.start < note.size <= key.end} for name, note in notes.items()}
-            reach = max((notes[name].size for name in notes if kinds and signers[name] >= kinds), default=0)
+            signers = {name: [key for key in keys if key.text in note.signed & trusted and
+                              key.start < note.size <= key.end] for name, note in notes.items()}
+            reach = max((notes[name].size for name in notes if kinds and {key.kind for key in signers[name]} >= kinds
+                         and self.meets(policy, notes[name].size, signers[name])), default=0)
             trusted |= {key.text for key in keys if key.start < reach}
-        return [name for name in notes if len(signers[name]) < len(KINDS)]
+        return signers
+
+    def meets(self, policy, size, signers):
+        """Whether they are enough for the policy. Others of its kind stand in for a key of it that has ended."""
+        given = {key.text for key in policy.keys} if policy else ()
+        others = {key.kind for key in signers if key.text not in given}
+        ended = {vkey for vkey, key in self.keys.items() if vkey in given and key.end < size and key.kind in others}
+        return not policy or policy.is_met_by({key.text for key in signers} | ended)
 
     def check_rest(self, size):
         """The files of keys, made anew, and the policies."""
@@ -298,7 +310,7 @@ class Export:
             self.find(self.policies[policy], f"activates a policy that is not there: policies/{policy}")
 
 
-def verify(folder, pinned=(), newer=(), max_age=None):
+def verify(folder, pinned=(), newer=(), max_age=None, policy=None):
     """(the export with its findings, lines that say what was checked); raises OSError or ValueError if it cannot."""
     export, marks = Export(folder), {path: Checkpoint(path, "", []).size for path in newer}
     if None in marks.values():
@@ -309,7 +321,8 @@ def verify(folder, pinned=(), newer=(), max_age=None):
     size = "checkpoint" in export.files and Checkpoint(os.path.join(folder, "checkpoint"), "", []).size or 0
     sizes = {number_of(name[12:]) for name in export.files if name.startswith("checkpoints/")} | set(marks.values())
     export.check_entries(size, sorted(sizes - {0, None}))
-    right = export.check_checkpoints(pinned, newer)
+    pinned = [*pinned, *(policy.keys if policy else ())]
+    right = export.check_checkpoints(pinned, newer, policy, size)
     export.check_rest(size)
     last, age = export.time.decode(), 0
     if size == 0:
@@ -335,15 +348,15 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", metavar="EXPORT_FOLDER")
     parser.add_argument("--key", metavar="VKEY", action="append", default=[], help="a key of the log that you were given")
-    parser.add_argument("--policy", metavar="FILE", help="a log-policy that you were given, with its keys")
+    parser.add_argument("--policy", metavar="FILE", help="a log-policy that you were given: its keys and its rule")
     parser.add_argument("--newer-than", metavar="CHECKPOINT_FILE", action="append", default=[],
                         help="a checkpoint you have from before: finds a ledger that was rolled back or rewritten")
     parser.add_argument("--max-age", metavar="HOURS", type=float, help="how long ago the last entry may be")
     options = parser.parse_args(arguments)
     try:
-        keys = [Key(vkey) for vkey in options.key] + (
-            keys_of_policy(pathlib.Path(options.policy).read_bytes()) if options.policy else [])
-        export, lines = verify(options.folder, keys, options.newer_than, options.max_age)
+        keys = [Key(vkey) for vkey in options.key]
+        policy = LogPolicy(pathlib.Path(options.policy).read_bytes()) if options.policy else None
+        export, lines = verify(options.folder, keys, options.newer_than, options.max_age, policy)
     except (OSError, ValueError) as error:
         print(f"cannot verify: {error}", file=sys.stderr)
         return 2

@@ -54,10 +54,14 @@ int ledger_prove(Arguments arguments) {
   }
   const std::uint64_t seq = number_of("SEQ, which entry to prove,", value_of(*parsed, "seq", ""));
   const auto ledger = open_ledger(where, "");
-  const auto given = trusted_keys(*parsed);
+  const auto [given, policy] = trust_of(*parsed);
   const auto [proof, size] = make_proof(*ledger, seq);
   const auto keys = given.empty() ? keys_good_for(*ledger, size) : given;
-  if (const auto wrong = note::check_proof(proof, proof.extra, keys[0].name(), keys)) {
+  auto wrong = note::check_proof(proof, proof.extra, keys[0].name(), keys);
+  if (!wrong && policy) {
+    wrong = policy->refuses(std::get<note::Note>(note::parse_note(proof.checkpoint)));
+  }
+  if (wrong) {
     std::cerr << "chancery: the proof does not hold: " << *wrong << ". Run `chancery ledger verify`.\n";
     return kRefused;
   }

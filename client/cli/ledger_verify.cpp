@@ -192,14 +192,16 @@ int ledger_verify(Arguments arguments) {
   if (where.empty()) {
     throw std::invalid_argument("which ledger? Name its folder, or the socket of the running service.");
   }
-  const auto pinned = trusted_keys(*parsed);
-  const verify::Demands demands = demands_of(*parsed);
+  const Trust trust = trust_of(*parsed);
+  const bool pinned = !trust.keys.empty();
+  verify::Demands demands = demands_of(*parsed);
+  demands.policy = trust.policy;
   const auto ledger = open_ledger(where, value_of(*parsed, "keys", ""));
-  const verify::Report report = verify::check(ledger->source(), pinned, demands);
+  const verify::Report report = verify::check(ledger->source(), trust.keys, demands);
   if (parsed->count("json") != 0) {
-    std::cout << json::serialize(to_json(report, !pinned.empty())) << "\n";
+    std::cout << json::serialize(to_json(report, pinned)) << "\n";
   } else {
-    print(report, !pinned.empty());
+    print(report, pinned);
     if (!report.verified()) {
       print_findings(report);
     }

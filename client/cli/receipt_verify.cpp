@@ -227,14 +227,14 @@ int receipt_verify(Arguments arguments) {
   if (path.empty()) {
     throw std::invalid_argument("which receipt? Name a file from /receipts, like oct.csv.ID.receipt.");
   }
-  const auto keys = trusted_keys(*parsed);
+  const auto [keys, policy] = trust_of(*parsed);
   if (keys.empty()) {
     throw std::invalid_argument(
         "a receipt cannot be verified without the log's key: give --policy (the file log-policy in "
         "/receipts/log-keys, fetched when you first used this hub) or --key.");
   }
   const bool as_json = parsed->count("json") != 0;
-  const auto checked = receipt::check(read_whole(path), keys);
+  const auto checked = receipt::check(read_whole(path), keys, policy ? &*policy : nullptr);
   if (const auto* failure = std::get_if<receipt::Failure>(&checked)) {
     return report(path, *failure, as_json);
   }

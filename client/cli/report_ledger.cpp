@@ -43,10 +43,12 @@ int report_ledger(Arguments arguments) {
     throw std::invalid_argument("which ledger, and into which file? Give --html FILE, then the ledger.");
   }
   LedgerFilter filter(*parsed);
-  const auto pinned = trusted_keys(*parsed);
+  const Trust trust = trust_of(*parsed);
+  verify::Demands demands;
+  demands.policy = trust.policy;
   const auto ledger = open_ledger(where, "");
-  const verify::Report report = verify::check(ledger->source(), pinned);
-  const std::string page = ledger_page(summarise(*ledger, filter), report, where, !pinned.empty(), now());
+  const verify::Report report = verify::check(ledger->source(), trust.keys, demands);
+  const std::string page = ledger_page(summarise(*ledger, filter), report, where, !trust.keys.empty(), now());
   Output file(path);
   file.write({reinterpret_cast<const std::uint8_t*>(page.data()), page.size()});
   file.commit();

@@ -78,7 +78,7 @@ bool name_keys(const entry::EntryView& view, std::uint64_t seq, std::vector<Name
     for (const char* field : {"vkey", "mldsa-vkey"}) {
       const auto first = key_in(view, field);
       if (!first) return false;
-      keys.push_back({0, *first, std::nullopt, std::nullopt});
+      keys.push_back({{0, *first, std::nullopt}, std::nullopt});
     }
     return true;
   }
@@ -87,7 +87,7 @@ bool name_keys(const entry::EntryView& view, std::uint64_t seq, std::vector<Name
   const auto known = std::ranges::find(keys, *key, &NamedKey::key);
   if (view.event == "log.key.add") {
     if (known != keys.end()) return false;
-    keys.push_back({seq, *key, std::nullopt, std::nullopt});
+    keys.push_back({{seq, *key, std::nullopt}, std::nullopt});
     return true;
   }
   const auto last = number_in(view, "last-trusted-size");
@@ -112,7 +112,7 @@ LogKeys LogKeys::begin(const KeyFolder& folder, const std::string& origin) {
     const std::string file = file_stem(type);
     if (!folder.holds(file)) folder.create(file, note::SigningKey::generate(type, origin).seed());
     auto key = read_key(folder, file, type, origin);
-    keys.named_.push_back({0, key.verifier(), std::nullopt, std::nullopt});
+    keys.named_.push_back({{0, key.verifier(), std::nullopt}, std::nullopt});
     keys.signing_.push_back({std::move(key), true});
   }
   return keys;
@@ -198,7 +198,7 @@ note::SigningKey LogKeys::spare(note::KeyType type) const {
 void LogKeys::added(std::uint64_t seq, note::SigningKey key) {
   key_entries_ = key_entries_with(seq);
   handover_ = seq;
-  named_.push_back({seq, key.verifier(), std::nullopt, std::nullopt});
+  named_.push_back({{seq, key.verifier(), std::nullopt}, std::nullopt});
   signing_.push_back({std::move(key), true});
 }
 

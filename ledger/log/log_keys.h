@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "ledger/log/keys.h"
-#include "ledger/note/note.h"
+#include "ledger/note/named_key.h"
 #include "ledger/store/store.h"
 
 // The keys that sign for the ledger: docs/ledger-format.md, "Keys", and docs/ledger-service.md, "Rotating
@@ -15,16 +15,8 @@
 namespace chancery::log {
 
 // A key that an entry names.
-struct NamedKey {
-  std::uint64_t seq = 0;  // of log.genesis or log.key.add
-  note::VerifierKey key;
-  std::optional<std::uint64_t> last_trusted_size;  // if it has ended
-  std::optional<std::uint64_t> ended_by;           // seq of the first entry that says so
-
-  // Whether it may sign a checkpoint of that many entries.
-  bool is_good_for(std::uint64_t size) const {
-    return size > seq && size <= last_trusted_size.value_or(size);
-  }
+struct NamedKey : note::NamedKey {
+  std::optional<std::uint64_t> ended_by;  // seq of the first entry that says so
 };
 
 // Rows of the store's meta: u64be each.

@@ -1,6 +1,7 @@
 #include "ledger/note/log_policy.h"
 
 #include <algorithm>
+#include <set>
 
 #include "ledger/note/text.h"
 
@@ -19,6 +20,14 @@ std::vector<std::string_view> words_of(std::string_view line) {
   }
   return words;
 }
+
+// Whatever names they are given under.
+bool same_key(const VerifierKey& a, const VerifierKey& b) {
+  const auto bytes = [](const VerifierKey& key) { return key.text().substr(key.name().size() + 10); };
+  return bytes(a) == bytes(b);
+}
+
+bool is_allowed(char c) { return c == '\t' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7F); }
 
 using Words = std::span<const std::string_view>;
 
@@ -42,7 +51,9 @@ class Reader {
     if (words.empty() || words.size() > 2) return "a log is: log VKEY [URL]";
     auto key = VerifierKey::parse(words[0]);
     if (!key || key->type() != KeyType::ed25519) return "the key of a log must be an Ed25519 verifier key";
-    if (std::ranges::find(policy_.logs, *key) != policy_.logs.end()) return "this log is listed twice";
+    if (std::ranges::any_of(policy_.logs, [&](const VerifierKey& known) { return same_key(known, *key); })) {
+      return "this log is listed twice";
+    }
     policy_.logs.push_back(*std::move(key));
     return std::nullopt;
   }
@@ -54,7 +65,8 @@ class Reader {
     if (!key || key->type() != KeyType::ml_dsa_44) {
       return "the key of a witness must be an ML-DSA-44 verifier key";
     }
-    if (std::ranges::any_of(policy_.cosigners, [&](const auto& known) { return known.key == key; })) {
+    if (std::ranges::any_of(policy_.cosigners,
+                            [&](const auto& known) { return known.key && same_key(*known.key, *key); })) {
       return "this witness is listed twice";
     }
     policy_.cosigners.push_back({std::string(words[0]), std::move(key), 0, {}});
@@ -68,9 +80,7 @@ class Reader {
     for (const std::string_view member : words.subspan(2)) {
       const auto found = find(member);
       if (!found) return "no line before this one defines " + std::string(member);
-      if (std::ranges::find(group.members, *found) != group.members.end()) {
-        return std::string(member) + " is a member twice";
-      }
+      if (!members_.insert(*found).second) return std::string(member) + " is a member twice";
       group.members.push_back(*found);
     }
     const auto number = parse_decimal(words[1]);
@@ -105,6 +115,7 @@ class Reader {
   }
 
   LogPolicy policy_;
+  std::set<std::size_t> members_;  // of any group: each counts in one way
   bool has_quorum_ = false;
 };
 
@@ -118,25 +129,31 @@ std::vector<VerifierKey> LogPolicy::keys() const {
   return all;
 }
 
-std::optional<std::string> LogPolicy::refuses(const Note& note) const {
-  const auto is_signed_by = [&](const VerifierKey& key) { return verify_note(note, std::span(&key, 1)); };
-  bool by_log = false;
-  for (const VerifierKey& key : keys()) {
-    const Signed answer = is_signed_by(key);
-    if (answer == Signed::bad_signature) return "a signature of " + key.name() + " is false";
-    by_log = by_log || (key.type() == KeyType::ed25519 && answer == Signed::valid);
+std::optional<std::string> LogPolicy::refuses(const HasSigned& has_signed) const {
+  if (!logs.empty() && !std::ranges::any_of(logs, has_signed)) {
+    return "it is not signed by a log of the policy";
   }
-  if (!by_log) return "it is not signed by a log of the policy";
   std::vector<bool> holds;
   for (const Cosigner& cosigner : cosigners) {
-    holds.push_back(cosigner.key ? is_signed_by(*cosigner.key) == Signed::valid
-                                 : static_cast<std::size_t>(std::ranges::count_if(
-                                       cosigner.members, [&](std::size_t at) { return holds[at]; })) >=
-                                       cosigner.threshold);
+    const auto signed_members =
+        std::ranges::count_if(cosigner.members, [&](std::size_t at) { return holds[at]; });
+    holds.push_back(cosigner.key ? has_signed(*cosigner.key)
+                                 : static_cast<std::size_t>(signed_members) >= cosigner.threshold);
   }
-  if (quorum && !holds[*quorum])
-    return "it is not cosigned by the policy's quorum, " + cosigners[*quorum].name;
+  if (quorum && !holds[*quorum]) {
+    return "it is not signed by the policy's quorum, " + cosigners[*quorum].name;
+  }
   return std::nullopt;
+}
+
+std::optional<std::string> LogPolicy::refuses(const Note& note) const {
+  for (const VerifierKey& key : keys()) {
+    if (verify_note(note, std::span(&key, 1)) == Signed::bad_signature) {
+      return "a signature of " + key.name() + " is false";
+    }
+  }
+  return refuses(
+      [&](const VerifierKey& key) { return verify_note(note, std::span(&key, 1)) == Signed::valid; });
 }
 
 std::variant<LogPolicy, LogPolicyError> parse_log_policy(std::string_view text) {
@@ -146,6 +163,9 @@ std::variant<LogPolicy, LogPolicyError> parse_log_policy(std::string_view text) 
     const std::size_t end = text.find('\n');
     if (end == std::string_view::npos)
       return LogPolicyError{number, "the last line does not end in a line feed"};
+    if (!std::ranges::all_of(text.substr(0, end), is_allowed)) {
+      return LogPolicyError{number, "it has a control character that is none of tab and line feed"};
+    }
     const auto words = words_of(text.substr(0, end));
     text.remove_prefix(end + 1);
     if (words.empty() || words.front().starts_with('#')) continue;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -28,8 +29,11 @@ struct LogPolicy {
 
   // Every key in it: of logs and of witnesses.
   std::vector<VerifierKey> keys() const;
-  // Whether a note is signed by a log of the policy, cosigned by its quorum, and no line of a key in it is
-  // false. Answers what is wrong, or nullopt.
+  // Whether those of its keys that have signed are not enough: none of its logs (a policy may list none, for
+  // those who know the log from elsewhere), or not its quorum. Answers what is missing, or nullopt.
+  using HasSigned = std::function<bool(const VerifierKey&)>;
+  [[nodiscard]] std::optional<std::string> refuses(const HasSigned& has_signed) const;
+  // The same of a note, in which no line of a key of the policy may be false either.
   [[nodiscard]] std::optional<std::string> refuses(const Note& note) const;
 };
 

@@ -34,7 +34,8 @@ std::optional<std::string> check_known_event(std::string_view text) {
 
 }  // namespace
 
-std::variant<Receipt, Failure> check(std::string_view bytes, std::span<const note::VerifierKey> keys) {
+std::variant<Receipt, Failure> check(std::string_view bytes, std::span<const note::VerifierKey> keys,
+                                     const note::LogPolicy* policy) {
   if (keys.empty()) {
     return unreadable("no key of the log was given");
   }
@@ -72,6 +73,9 @@ std::variant<Receipt, Failure> check(std::string_view bytes, std::span<const not
   }
   if (const auto why = note::check_proof(proof, proof.extra, keys.front().name(), keys)) {
     return wrong(*why);
+  }
+  if (const auto why = policy == nullptr ? std::nullopt : policy->refuses(std::get<note::Note>(note))) {
+    return Failure{Failure::Kind::not_signed, "its checkpoint does not meet the policy: " + *why};
   }
   if (const auto why = check_known_event(proof.extra)) {
     return wrong("its entry is no " + receipt.entry.event + ": " + *why);

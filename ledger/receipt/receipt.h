@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "ledger/entry/entry.h"
-#include "ledger/note/note.h"
+#include "ledger/note/log_policy.h"
 #include "ledger/opening/opening.h"
 
 // Receipts, which prove to a party offline what the ledger says of its transfer, and the openings beside
@@ -52,9 +52,10 @@ struct Failure {
 };
 
 // Checks all that can be checked offline with the log's keys, of which at least one of each given kind must
-// have signed.
+// have signed, and those of whom `policy` (nullptr: none) asks it.
 [[nodiscard]] std::variant<Receipt, Failure> check(std::string_view bytes,
-                                                   std::span<const note::VerifierKey> keys);
+                                                   std::span<const note::VerifierKey> keys,
+                                                   const note::LogPolicy* policy = nullptr);
 
 // The details of an entry that a .openings file reveals, and what is wrong with it.
 struct Opened {

@@ -111,7 +111,7 @@ void EntryCheck::note_key(std::uint64_t seq) {
   if (!key) {
     return;
   }
-  const auto known = std::ranges::find(events_.keys, *key, &LogEvents::Key::key);
+  const auto known = std::ranges::find(events_.keys, *key, &note::NamedKey::key);
   if (view_.event == "log.key.add") {
     if (plain("last-trusted-size") != "-") {
       findings_.add(seq, "it adds a key and ends it at once: its last-trusted-size is not -");

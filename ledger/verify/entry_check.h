@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "ledger/entry/erasures.h"
+#include "ledger/note/named_key.h"
 #include "ledger/verify/findings.h"
 #include "ledger/verify/pipeline.h"
 
@@ -11,17 +12,6 @@ namespace chancery::verify {
 
 // What the entries state about the ledger itself, for checkpoints to be checked with.
 struct LogEvents {
-  // A key is good for checkpoints of the sizes above its entry's seq, up to the last trusted one if it has
-  // ended.
-  struct Key {
-    std::uint64_t seq = 0;  // of the entry that names it
-    note::VerifierKey key;
-    std::optional<std::uint64_t> last_trusted_size;
-
-    bool is_good_for(std::uint64_t size) const {
-      return size > seq && size <= last_trusted_size.value_or(size);
-    }
-  };
   struct Anchor {
     std::uint64_t seq = 0;
     std::uint64_t size = 0;
@@ -29,7 +19,7 @@ struct LogEvents {
     std::string note_sha256;  // lower-case hex
   };
   std::string origin;
-  std::vector<Key> keys;  // the genesis entry's two first
+  std::vector<note::NamedKey> keys;  // the genesis entry's two first
   std::vector<Anchor> anchors;
 };
 

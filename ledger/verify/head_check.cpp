@@ -2,24 +2,18 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+
+#include <botan/hex.h>
 
 namespace chancery::verify {
 namespace {
-
-std::string hex(const merkle::Hash& hash) {
-  std::string text;
-  for (const std::uint8_t byte : hash) {
-    text += "0123456789abcdef"[byte >> 4];
-    text += "0123456789abcdef"[byte & 15];
-  }
-  return text;
-}
 
 // What an anchor's note-sha256 is taken over: the note with the log's own signature lines only, since others
 // may add theirs later.
 std::string own_note_sha256(note::Note note, std::string_view origin) {
   std::erase_if(note.signatures, [&](const note::SignatureLine& line) { return line.name != origin; });
-  return hex(merkle::sha256_of(note.encode()));
+  return Botan::hex_encode(merkle::sha256_of(note.encode()), false);
 }
 
 std::string at_size(std::uint64_t size) { return "the checkpoint of " + std::to_string(size) + " entries "; }
@@ -33,13 +27,18 @@ std::optional<note::Checkpoint> checkpoint_of(std::string_view bytes) {
 }
 
 HeadCheck::HeadCheck(const Source& source, const LogEvents& events, const TreeCheck& tree,
-                     std::span<const note::VerifierKey> pinned, Findings& findings)
-    : source_(source), events_(events), tree_(tree), findings_(findings), origin_(events.origin) {
+                     std::span<const note::VerifierKey> pinned, const Demands& demands, Findings& findings)
+    : source_(source),
+      events_(events),
+      tree_(tree),
+      demands_(demands),
+      findings_(findings),
+      origin_(events.origin) {
   if (!pinned.empty()) {
     pin(pinned);
     return;
   }
-  for (const LogEvents::Key& named : events.keys) {
+  for (const note::NamedKey& named : events.keys) {
     if (named.seq == 0) {
       trusted_.push_back(named.key);
     }
@@ -54,7 +53,7 @@ void HeadCheck::pin(std::span<const note::VerifierKey> keys) {
     if (key.name() != origin_) {
       findings_.add(std::nullopt,
                     "this is the ledger of " + origin_ + ", and a given key is one of " + key.name());
-    } else if (std::ranges::find(events_.keys, key, &LogEvents::Key::key) == events_.keys.end()) {
+    } else if (std::ranges::find(events_.keys, key, &note::NamedKey::key) == events_.keys.end()) {
       findings_.add(std::nullopt, "the given key " + key.text().substr(0, key.name().size() + 9) +
                                       " is none that this ledger names");
     }
@@ -68,7 +67,7 @@ bool HeadCheck::trusts(const note::VerifierKey& key) const {
 
 std::vector<note::VerifierKey> HeadCheck::keys_for(std::uint64_t size) const {
   std::vector<note::VerifierKey> keys;
-  for (const LogEvents::Key& named : events_.keys) {
+  for (const note::NamedKey& named : events_.keys) {
     if (named.is_good_for(size) && trusts(named.key)) {
       keys.push_back(named.key);
     }
@@ -78,7 +77,7 @@ std::vector<note::VerifierKey> HeadCheck::keys_for(std::uint64_t size) const {
 
 bool HeadCheck::has_false_line(const note::Note& note, std::span<const note::VerifierKey> besides) const {
   std::vector<note::VerifierKey> others;
-  for (const LogEvents::Key& named : events_.keys) {
+  for (const note::NamedKey& named : events_.keys) {
     if (std::ranges::find(besides, named.key) == besides.end()) {
       others.push_back(named.key);
     }
@@ -88,7 +87,7 @@ bool HeadCheck::has_false_line(const note::Note& note, std::span<const note::Ver
 
 bool HeadCheck::trust_keys_below(std::uint64_t size) {
   bool any = false;
-  for (const LogEvents::Key& named : events_.keys) {
+  for (const note::NamedKey& named : events_.keys) {
     if (named.seq < size && !trusts(named.key)) {
       trusted_.push_back(named.key);
       any = true;
@@ -151,17 +150,42 @@ std::optional<note::Checkpoint> HeadCheck::read(std::string_view bytes, std::str
 // further checkpoints right: repeated until nothing is new. Without rotations this reads one checkpoint.
 void HeadCheck::find_trusted_keys() {
   const auto all_trusted = [&] {
-    return std::ranges::all_of(events_.keys, [&](const LogEvents::Key& named) { return trusts(named.key); });
+    return std::ranges::all_of(events_.keys, [&](const note::NamedKey& named) { return trusts(named.key); });
   };
   for (bool news = true; news && !all_trusted();) {
     news = false;
     source_.checkpoints([&](std::uint64_t, std::string_view bytes) {
       std::string why;
       const auto checkpoint = read(bytes, why);
-      news = (checkpoint && trust_keys_below(checkpoint->size)) || news;
+      news = (checkpoint && !misses_policy(bytes) && trust_keys_below(checkpoint->size)) || news;
       return !all_trusted();
     });
   }
+}
+
+std::optional<std::string> HeadCheck::misses_policy(std::string_view bytes) const {
+  if (!demands_.policy) {
+    return std::nullopt;
+  }
+  const auto note = std::get<note::Note>(note::parse_note(bytes));
+  const std::uint64_t size = note::parse_checkpoint(note.text).value().size;
+  const auto given = demands_.policy->keys();
+  std::vector<note::VerifierKey> signers;
+  std::set<note::KeyType> others;  // kinds of those who have signed and are not in the policy
+  for (const note::VerifierKey& key : keys_for(size)) {
+    if (note::verify_note(note, std::span(&key, 1)) != note::Signed::valid) {
+      continue;
+    }
+    signers.push_back(key);
+    if (std::ranges::find(given, key) == given.end()) {
+      others.insert(key.type());
+    }
+  }
+  return demands_.policy->refuses([&](const note::VerifierKey& key) {
+    const auto named = std::ranges::find(events_.keys, key, &note::NamedKey::key);
+    const bool has_ended = named != events_.keys.end() && named->has_ended_below(size);
+    return has_ended ? others.contains(key.type()) : std::ranges::find(signers, key) != signers.end();
+  });
 }
 
 bool HeadCheck::is_anchored(const LogEvents::Anchor& anchor, std::string_view bytes) const {
@@ -180,8 +204,10 @@ void HeadCheck::check_checkpoints(Report& report) {
   }
   std::uint64_t wrong = 0;
   std::uint64_t seen = 0;
+  std::string newest;
   source_.checkpoints([&](std::uint64_t size, std::string_view bytes) {
     ++seen;
+    newest.clear();
     std::string why;
     const auto checkpoint = read(bytes, why);
     if (!checkpoint || checkpoint->size != size) {
@@ -191,6 +217,7 @@ void HeadCheck::check_checkpoints(Report& report) {
       }
       return true;
     }
+    newest = bytes;
     ++report.checkpoints;
     report.covered = std::max(report.covered, size);
     const auto [first, last] = anchored.equal_range(size);
@@ -201,6 +228,10 @@ void HeadCheck::check_checkpoints(Report& report) {
   });
   if (seen == 0) {
     findings_.add(std::nullopt, "there is no checkpoint: nobody has signed for these entries");
+  }
+  if (const auto misses = newest.empty() ? std::nullopt : misses_policy(newest)) {
+    findings_.add(std::nullopt, at_size(report.covered) +
+                                    "is not signed by those of whom the given policy asks it: " + *misses);
   }
   if (wrong > 1) {
     findings_.add(std::nullopt, std::to_string(wrong - 1) + " further checkpoints are wrong");
@@ -226,8 +257,8 @@ void HeadCheck::check_stored_head() {
   }
 }
 
-void HeadCheck::check_continues(std::span<const std::string> newer_than) {
-  for (const std::string& bytes : newer_than) {
+void HeadCheck::check_continues() {
+  for (const std::string& bytes : demands_.newer_than) {
     const auto checkpoint = checkpoint_of(bytes);
     std::string why = "is not a signed tree head";
     if (!checkpoint || !read(bytes, why)) {
@@ -237,7 +268,7 @@ void HeadCheck::check_continues(std::span<const std::string> newer_than) {
   }
 }
 
-void HeadCheck::run(Report& report, std::span<const std::string> newer_than) {
+void HeadCheck::run(Report& report) {
   report.origin = origin_;
   for (const note::VerifierKey& key : trusted_) {
     report.keys.push_back(key.text());
@@ -246,7 +277,7 @@ void HeadCheck::run(Report& report, std::span<const std::string> newer_than) {
   needs_both_ = true;
   check_checkpoints(report);
   check_stored_head();
-  check_continues(newer_than);
+  check_continues();
 }
 
 }  // namespace chancery::verify

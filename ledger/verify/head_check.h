@@ -14,10 +14,11 @@ std::optional<note::Checkpoint> checkpoint_of(std::string_view bytes);
 class HeadCheck {
  public:
   HeadCheck(const Source& source, const LogEvents& events, const TreeCheck& tree,
-            std::span<const note::VerifierKey> pinned, Findings& findings);
+            std::span<const note::VerifierKey> pinned, const Demands& demands, Findings& findings);
 
-  // Also checks that the ledger continues the checkpoints in these notes.
-  void run(Report& report, std::span<const std::string> newer_than);
+  // Also checks that the newest checkpoint is signed by those of whom the policy asks it, and that the ledger
+  // continues the checkpoints that it should.
+  void run(Report& report);
 
  private:
   void pin(std::span<const note::VerifierKey> keys);
@@ -29,16 +30,20 @@ class HeadCheck {
   // Trusts the keys named below `size`; whether there was a new one.
   bool trust_keys_below(std::uint64_t size);
   void find_trusted_keys();
+  // Whether those who have signed the checkpoint in a note are not enough for the policy, if there is one.
+  // For a key of the policy that had ended another trusted one of its kind stands in.
+  std::optional<std::string> misses_policy(std::string_view bytes) const;
   // The checkpoint in a note, if its signature (by trusted keys) and its root are right; else says why not.
   std::optional<note::Checkpoint> read(std::string_view bytes, std::string& why) const;
   void check_checkpoints(Report& report);
   bool is_anchored(const LogEvents::Anchor& anchor, std::string_view bytes) const;
   void check_stored_head();
-  void check_continues(std::span<const std::string> newer_than);
+  void check_continues();
 
   const Source& source_;
   const LogEvents& events_;
   const TreeCheck& tree_;
+  const Demands& demands_;
   Findings& findings_;
   std::string origin_;
   std::vector<note::VerifierKey> trusted_;

@@ -143,9 +143,8 @@ Report check(const Source& source, std::span<const note::VerifierKey> pinned, co
     findings.add(report.entries - 1, "is the last, of " + entry::format_time(report.last_time) +
                                          ", and nothing has been recorded since");
   }
-  reading(findings, [&] {
-    HeadCheck(source, entries.log_events(), tree, pinned, findings).run(report, demands.newer_than);
-  });
+  reading(findings,
+          [&] { HeadCheck(source, entries.log_events(), tree, pinned, demands, findings).run(report); });
   if (source.own_findings) {
     source.own_findings([&](const Finding& finding) { findings.add(finding.seq, finding.text); });
   }

@@ -12,7 +12,7 @@
 
 #include "ledger/entry/entry.h"
 #include "ledger/merkle/merkle.h"
-#include "ledger/note/note.h"
+#include "ledger/note/log_policy.h"
 #include "ledger/opening/entry_seal.h"
 #include "ledger/store/store.h"
 
@@ -81,6 +81,7 @@ struct Demands {
   // Checkpoints from elsewhere, as signed notes, that the ledger must continue.
   std::vector<std::string> newer_than;
   std::optional<entry::Micros> not_before;  // the earliest time that the last entry may have
+  std::optional<note::LogPolicy> policy{};  // whose rule must be met; its keys are to be among the pinned
 };
 
 // Checks everything. `pinned` are the log's keys as the auditor knows them, of either type or of both;

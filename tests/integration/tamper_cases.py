@@ -347,6 +347,8 @@ def corpus(log, small, old):
     for name, policy, code in policies(log):
         yield "sound" if code == 0 else "cannot tell", f"a policy with {name}", sound, ["--policy",
                                                             policy.encode()], code, None
+    for name, files, policy, code, words in quorums(small):
+        yield "quorum", name, with_sums(files), ["--policy", policy.encode()], code, words
     yield "cannot tell", "a policy that is not there", sound, ["--policy", "nowhere/log-policy"], 2, None
     yield "cannot tell", "a later checkpoint that is none", sound, ["--newer-than", b"hello\n"], 2, None
     yield "cannot tell", "no folder", None, [], 2, None
@@ -375,11 +377,72 @@ def policies(log):
     yield "a group of none of them", right.replace("any", "0"), 2
     yield "a group with a member twice", right.replace("any ml-dsa-44-1", "any ml-dsa-44-1 ml-dsa-44-1"), 2
     yield "a group without members", right.replace("any ml-dsa-44-1", "any"), 2
+    yield "a member of two groups", right.replace("quorum", "group g any ml-dsa-44-1\nquorum"), 2
+    yield "a control character", right + "# \v\n", 2
+    yield "a number of members with a zero", right.replace("any", "01"), 2
     yield "CRLF", right.replace("\n", "\r\n"), 2
     yield "a word that is none", right + "allow all\n", 2
     yield "no key", "quorum none\n", 2
     yield "a key id that is another's", right.replace(ed25519.split("+")[1], "00000000", 1), 2
     yield "nothing in it", "", 2
+
+
+def quorums(sound):
+    """Policies of which the newest checkpoint may meet the rule or not; before and after further keys are named."""
+    first, second, size = sound.named[:2], sound.named[2:4], len(sound.entries)
+
+    def rule(logs, witnesses, group="all w0 w1"):
+        names = [f"w{i}" for i in range(len(witnesses))]
+        return "".join([*(f"log {vkey}\n" for vkey in logs), *(f"witness {name} {vkey}\n" for name, vkey in zip(names, witnesses)),
+                        f"group g {group}\nquorum g\n"])
+
+    here = f"checkpoints/{size}"
+    yield "the keys from before the rotation", sound.files(), rule(first[:1], first[1:], "any w0"), 0, None
+    yield "the present log key and the earlier witness", sound.files(), rule(second[:1], first[1:], "any w0"), 0, None
+    yield "any of the earlier and the present witness", sound.files(), rule(second[:1], [first[1], second[1]],
+                                                            "any w0 w1"), 0, None
+    yield "all of the earlier and the present witness", sound.files(), rule(second[:1], [first[1], second[1]]), 1, here
+    yield "no log", sound.files(), rule([], second[1:], "any w0"), 0, None
+    yield "a witness that no entry names", sound.files(), rule(second[:1], [second[1], sound.vkey(STRANGER[1])],
+                                                              "any w0 w1"), 1, "key"
+
+    def grown(*steps):
+        log = copy.deepcopy(sound)
+        for step in steps:
+            step(log)
+        return log.files(), f"checkpoints/{max(log.checkpoints)}"
+
+    third, fourth = STRANGER[1], seeds(98)[1]
+    names = {seed: sound.vkey(seed) for seed in (third, fourth)}
+    event = {"agency": "a", "object": "o", "transfer": "t"}
+    both, asked = sound.second + [third], [second[1], names[third]]
+    every, two = rule(second[:1], asked), rule(second[:1], [*asked, names[fourth]], "2 w0 w1 w2")
+
+    def add(seed):
+        return lambda log: log.add_key(seed)
+
+    def end(seed):
+        return lambda log: log.end_key(seed)
+
+    def sign(*signers):
+        return lambda log: (log.append("delivery.opened", event), log.sign(only=signers))
+    started = [add(third), sign(*both)]
+    for name, steps, policy, code in (
+            ("both witnesses, and both have signed", started, every, 0),
+            ("both witnesses, and one has not signed", [*started, sign(*sound.second)], every, 1),
+            ("both witnesses, and one has not signed an earlier one", [*started, sign(*sound.second), sign(*both)], every, 0),
+            ("both witnesses, of which one was never asked", [add(third), sign(*sound.second)], every, 1),
+            ("both witnesses, and one has ended", [*started, end(third), sign(*sound.second)], every, 1),
+            ("both witnesses, and one was replaced", [*started, add(fourth), sign(*both, fourth), end(third),
+                                                      sign(*sound.second, fourth)], every, 0),
+            ("both witnesses, and one was replaced without the other's word", [
+                *started, add(fourth), sign(*sound.second, fourth), end(third), sign(*sound.second, fourth)], every, 1),
+            ("both witnesses, of which the earliest has ended", [*started, end(sound.second[1]),
+                                                                 sign(sound.second[0], third)], every, 1),
+            ("two of three", [*started, add(fourth), sign(*both, fourth), sign(*both)], two, 0),
+            ("two of three, and one has signed", [*started, add(fourth), sign(*both, fourth), sign(*sound.second)], two, 1)):
+        files, newest = grown(*steps)
+        yield name, files, policy, code, newest if code else None
 
 
 def rolled_back(log):

@@ -85,6 +85,21 @@ TEST_F(ReceiptVerify, TellsTheSenderWhatWasSentAndThatThisIsTheFile) {
   EXPECT_FALSE(says("oct.csv")) << output_;
 }
 
+TEST_F(ReceiptVerify, TheQuorumOfThePolicyMustHaveSigned) {
+  const auto stranger = note::SigningKey::from_seed(note::KeyType::ml_dsa_44, log_.keys()[0].name(),
+                                                    std::vector<std::uint8_t>(32, 77));
+  const std::string both = "log " + log_.keys()[0].text() + "\nwitness own " + log_.keys()[1].text() +
+                           "\nwitness other " + stranger.verifier().text() + "\n";
+  write("either", both + "group g any own other\nquorum g\n");
+  EXPECT_EQ(verify({"--policy", "@either", "@sent.receipt"}), kOk) << output_;
+  for (const char* rule : {"group g all own other\nquorum g\n", "quorum other\n"}) {
+    write("strict", both + rule);
+    EXPECT_EQ(verify({"--policy", "@strict", "@sent.receipt"}), kRefused) << output_;
+    EXPECT_TRUE(says("not signed by the policy's quorum")) << output_;
+    EXPECT_TRUE(says("changed its keys")) << output_;
+  }
+}
+
 TEST_F(ReceiptVerify, TellsTheRecipientAboutThePlainFileAndTheSealedOne) {
   EXPECT_EQ(verify({"--policy", "@policy", "--openings", "@made.openings", "--content", "@oct.csv",
                     "@made.receipt", "--json"}),

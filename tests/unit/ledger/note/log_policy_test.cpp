@@ -45,6 +45,12 @@ TEST_F(LogPolicies, TheOneWithoutQuorumTakesEd25519Alone) {
   EXPECT_TRUE(policy.refuses(signed_by({&own_})));
 }
 
+TEST_F(LogPolicies, OneWithoutLogsLeavesTheLogToWhoeverUsesIt) {
+  const LogPolicy policy = must_parse("witness w " + own_.verifier().text() + "\nquorum w\n");
+  EXPECT_EQ(policy.refuses(signed_by({&own_})), std::nullopt);
+  EXPECT_TRUE(policy.refuses(signed_by({&log_})));
+}
+
 TEST_F(LogPolicies, GroupsOfGroupsAreCounted) {
   std::vector<SigningKey> witnesses;
   std::string text =
@@ -92,6 +98,10 @@ TEST_F(LogPolicies, WhatIsNoPolicyIsRefusedAtItsLine) {
       {witness + "group g 2 w\n" + end, 2},
       {witness + "group g 01 w\n" + end, 2},
       {witness + "group g all w w\n" + end, 2},
+      {witness + "group g all w\ngroup h all w\n" + end, 3},
+      {log + "# \v\n" + end, 2},
+      {log + "\x7f\n" + end, 2},
+      {log + "log " + key_of(KeyType::ed25519, 1, "example.org/other").verifier().text() + "\n" + end, 2},
       {witness + "group g all v\n" + end, 2},
       {witness + "group g all\n" + end, 2},
       {std::string(64 << 10, '#') + "\n" + end, 0}};
