@@ -46,10 +46,10 @@ int erase(Arguments arguments) {
       code != kOk) {
     return code;
   }
-  std::cout
-      << "Erased the details of entries " << seqs << ": begun by entry " << appended.seqs.at(0)
-      << ", done at entry " << appended.seqs.at(1)
-      << ".\nNow make a new backup of the ledger, and destroy the copies of its key folder from before.\n";
+  std::cout << "Erased the details of entries " << seqs << ": begun by entry " << appended.seqs.at(0)
+            << ", done at entry " << appended.seqs.at(1)
+            << ".\nA hub that runs forgets them within two seconds. Now make a new backup of the ledger, and "
+               "destroy the copies of its key folder from before.\n";
   return kOk;
 }
 

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <future>
 
 #include "ledger/store/store.h"
 #include "ledger/verify/verify.h"
@@ -128,7 +129,13 @@ TEST_P(LedgerDisk, what_failed_is_never_acknowledged_and_a_restart_recovers) {
 // The ledger on a small file system of its own, which only chancery-ledgerd and what it started can see.
 class LedgerFullDisk : public LedgerFault {
  protected:
-  static constexpr const char* kMount = R"(mount -t tmpfs -o size=56m tmpfs "$0" && exec "$@")";
+  static constexpr const char* kMount = R"(mount -t tmpfs -o size=96m tmpfs "$0" && exec "$@")";
+  static constexpr std::uintmax_t kReserve = std::uintmax_t{32} << 20;  // below which nothing is appended
+
+  void SetUp() override {
+    if (std::system("unshare --user --map-root-user --mount mount -t tmpfs tmpfs /mnt 2> /dev/null") != 0)
+      GTEST_SKIP() << "this user may not mount a file system of its own";
+  }
 
   std::vector<std::string> on_a_small_disk() const {
     std::filesystem::create_directory(folder_ / "ledger");
@@ -138,6 +145,20 @@ class LedgerFullDisk : public LedgerFault {
   // That file system as this process reaches it.
   std::filesystem::path seen(const LedgerProcess& process) const {
     return "/proc/" + std::to_string(process.pid()) + "/root" + (folder_ / "ledger").string();
+  }
+
+  // Leaves so many bytes of that file system free.
+  void fill(const LedgerProcess& process, std::uintmax_t free) const {
+    const std::uintmax_t left = std::filesystem::space(seen(process)).available;
+    ASSERT_GT(left, free) << "the ledger alone has filled it";
+    std::ofstream(seen(process) / "filler") << std::string(left - free, 'x');
+  }
+
+  void expect_verified(const LedgerProcess& process) const {
+    const auto store = store::Store::open(seen(process), store::Mode::read_only);
+    const auto snapshot = store.snapshot();
+    for (const auto& finding : verify::check(verify::source_of(snapshot), {}).findings)
+      ADD_FAILURE() << finding.text;
   }
 
   static bool soon(const std::function<bool()>& condition) {
@@ -150,15 +171,13 @@ class LedgerFullDisk : public LedgerFault {
 };
 
 TEST_F(LedgerFullDisk, appends_stop_before_the_disk_is_full_and_go_on_when_there_is_room) {
-  if (std::system("unshare --user --map-root-user --mount mount -t tmpfs tmpfs /mnt 2> /dev/null") != 0)
-    GTEST_SKIP() << "this user may not mount a file system of its own";
   LedgerProcess process(folder_, on_a_small_disk());
   Client client(folder_ / "socket", service::Role::hub);
   wait_for_service(client);
   const auto before = client.append({refused_file(1)}, 10s);
   ASSERT_EQ(before.outcome, Outcome::durable) << before.reason;
 
-  std::ofstream(seen(process) / "filler") << std::string(std::size_t{30} << 20, 'x');
+  fill(process, kReserve - (std::uintmax_t{6} << 20));
   ASSERT_TRUE(soon([&] { return !client.head().writable; }));
   EXPECT_NE(client.head().reason.find("disk is full"), std::string::npos) << client.head().reason;
   const entry::Event event = refused_file(2);
@@ -173,10 +192,44 @@ TEST_F(LedgerFullDisk, appends_stop_before_the_disk_is_full_and_go_on_when_there
   const auto after = client.append({event}, 10s);
   EXPECT_EQ(after.outcome, Outcome::durable) << after.reason;
   EXPECT_EQ(after.seqs.at(0), before.seqs.at(0) + 1);
-  const auto store = store::Store::open(seen(process), store::Mode::read_only);
-  const auto snapshot = store.snapshot();
-  const auto report = verify::check(verify::source_of(snapshot), {});
-  for (const auto& finding : report.findings) ADD_FAILURE() << finding.text;
+  expect_verified(process);
+}
+
+// What sealing the survivors anew takes fills the disk up: the erasure waits, and ends when there is room.
+TEST_F(LedgerFullDisk, an_erasure_that_fills_the_disk_waits_and_ends_when_there_is_room) {
+  constexpr std::uint64_t kBatches = 10;
+  constexpr std::uint64_t kBatch = 1000;
+  LedgerProcess process(folder_, on_a_small_disk());
+  Client hub(folder_ / "socket", service::Role::hub);
+  const std::uint64_t first = wait_for_service(hub);
+  for (std::uint64_t batch = 0; batch < kBatches; ++batch) {
+    std::vector<entry::Event> events;
+    for (std::uint64_t i = 0; i < kBatch; ++i) events.push_back(refused_file(i));
+    ASSERT_EQ(hub.append(std::move(events), 60s).outcome, Outcome::durable);
+  }
+  fill(process, kReserve + (std::uintmax_t{128} << 10));
+  const std::uint64_t size = hub.head().size;
+
+  Client administrator(folder_ / "socket", service::Role::administrator);
+  const std::string erased = std::to_string(first) + "-" + std::to_string(first + kBatch - 1);
+  auto erasing =
+      std::async(std::launch::async, [&] { return administrator.erase(erased, "request", "DSR-1"); });
+  ASSERT_TRUE(soon([&] { return hub.head().size > size && !hub.head().writable; }));
+  EXPECT_NE(hub.head().reason.find("disk is full"), std::string::npos) << hub.head().reason;
+  EXPECT_EQ(hub.append({refused_file(1)}, 10s).outcome, Outcome::refused);
+  EXPECT_EQ(erasing.wait_for(2s), std::future_status::timeout) << "it says that it has ended";
+  EXPECT_EQ(hub.entries(first + kBatch, 1, true).at(0).openings.size(), 6U) << "what stays is not read";
+
+  std::filesystem::remove(seen(process) / "filler");
+  const auto answer = erasing.get();
+  ASSERT_EQ(answer.outcome, Outcome::durable) << answer.reason;
+  EXPECT_EQ(answer.seqs.at(0), size);
+  EXPECT_TRUE(hub.entries(first, 1, true).at(0).openings.empty());
+  EXPECT_EQ(hub.entries(first + kBatch, 1, true).at(0).openings.size(), 6U);
+  EXPECT_NE(hub.entries(answer.seqs.at(1), 1, false).at(0).text.find("event detail.erased"),
+            std::string::npos);
+  EXPECT_EQ(hub.append({refused_file(1)}, 10s).outcome, Outcome::durable);
+  expect_verified(process);
 }
 
 INSTANTIATE_TEST_SUITE_P(Faults, LedgerDisk, ::testing::ValuesIn(kFaults),
