@@ -234,8 +234,8 @@ class Page {
   // Older checkpoints are kept hourly, so two hours without one mean that nobody signed.
   void checkpoints() {
     constexpr entry::Micros kGap = entry::Micros{2} * 3600 * 1'000'000;
-    const auto& kept = summary_.checkpoints;
-    out_ << "<h2>Checkpoints</h2>\n<p>" << kept.size() << " are kept";
+    const auto& kept = summary_.signed_at;
+    out_ << "<h2>Checkpoints</h2>\n<p>" << summary_.checkpoints << " are kept";
     if (!kept.empty()) {
       out_ << ", from " << day_and_time(kept.front().time) << " to " << day_and_time(kept.back().time);
     }

@@ -1,8 +1,7 @@
 #include "client/cli/ledger_summary.h"
 
-#include <boost/endian/conversion.hpp>
-
 #include "ledger/entry/seqs.h"
+#include "ledger/note/time_signed.h"
 
 namespace chancery::cli {
 namespace {
@@ -32,38 +31,29 @@ void add(LedgerSummary& summary, const entry::EntryView& entry) {
   }
 }
 
-// The time in the note's ML-DSA-44 line: the signature of no other kind is as long.
-entry::Micros time_signed(const note::Note& note) {
-  constexpr std::size_t kMlDsaBytes = 8 + 2420;
-  for (const note::SignatureLine& line : note.signatures) {
-    if (line.signature.size() == kMlDsaBytes) {
-      return static_cast<entry::Micros>(boost::endian::load_big_u64(line.signature.data()) &
-                                        0xFF'FFFF'FFFFULL) *
-             1'000'000;
-    }
-  }
-  return 0;
-}
-
 }  // namespace
 
-LedgerSummary summarise(LedgerReader& ledger, LedgerFilter& filter) {
-  LedgerSummary summary;
-  entry::EntryView view;
-  ledger.visit(0, [&](std::uint64_t, std::string_view text, const verify::Openings*) {
-    if (!entry::parse_into(text, view) && filter.passes(view)) {
-      add(summary, view);
-    }
-    return true;
-  });
-  ledger.source().checkpoints([&](std::uint64_t size, std::string_view bytes) {
+verify::Source summed_up(verify::Source source, LedgerFilter& filter, LedgerSummary& summary) {
+  source.checkpoints([&](std::uint64_t size, std::string_view bytes) {
     const auto parsed = note::parse_note(bytes);
-    if (const auto* note = std::get_if<note::Note>(&parsed)) {
-      summary.checkpoints.push_back({size, time_signed(*note)});
+    ++summary.checkpoints;
+    const auto* note = std::get_if<note::Note>(&parsed);
+    if (const auto seconds = note != nullptr ? note::time_signed(*note) : std::nullopt) {
+      summary.signed_at.push_back({size, static_cast<entry::Micros>(*seconds) * 1'000'000});
     }
     return true;
   });
-  return summary;
+  source.entries = [entries = std::move(source.entries), &filter,
+                    &summary](const verify::Source::VisitEntry& visit) {
+    entry::EntryView view;
+    entries([&](std::uint64_t seq, std::string_view text, const verify::Openings* openings) {
+      if (!entry::parse_into(text, view) && filter.passes(view)) {
+        add(summary, view);
+      }
+      return visit(seq, text, openings);
+    });
+  };
+  return source;
 }
 
 }  // namespace chancery::cli

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "client/cli/ledger_filter.h"
-#include "client/cli/ledger_reader.h"
+#include "ledger/verify/verify.h"
 
 namespace chancery::cli {
 
@@ -32,10 +32,14 @@ struct LedgerSummary {
   std::map<std::string, std::uint64_t> refused;  // by code, repetitions counted
   std::uint64_t sealed_bytes = 0;                // of all deliveries
   std::vector<Erasure> erasures;
-  std::vector<Signed> checkpoints;  // all that are kept, in order
+  std::uint64_t checkpoints = 0;  // that are kept
+  std::vector<Signed> signed_at;  // those of them that say when, in order
 };
 
-// Entries that cannot be read are passed over: `ledger verify` names them.
-LedgerSummary summarise(LedgerReader& ledger, LedgerFilter& filter);
+// The same source, which also adds to `summary` what the filter lets through of the entries that are read
+// from it, so that a ledger is verified and summed up in one reading; its checkpoints are added at once.
+// Entries that do not parse are passed over: a verifier names them. What is referred to must outlive the
+// source.
+verify::Source summed_up(verify::Source source, LedgerFilter& filter, LedgerSummary& summary);
 
 }  // namespace chancery::cli

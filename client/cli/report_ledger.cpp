@@ -5,6 +5,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/file.h"
 #include "client/cli/ledger_page.h"
+#include "client/cli/ledger_reader.h"
 #include "client/cli/options.h"
 #include "client/cli/trust.h"
 
@@ -47,8 +48,10 @@ int report_ledger(Arguments arguments) {
   verify::Demands demands;
   demands.policy = trust.policy;
   const auto ledger = open_ledger(where, "");
-  const verify::Report report = verify::check(ledger->source(), trust.keys, demands);
-  const std::string page = ledger_page(summarise(*ledger, filter), report, where, !trust.keys.empty(), now());
+  LedgerSummary summary;
+  const verify::Report report =
+      verify::check(summed_up(ledger->source(), filter, summary), trust.keys, demands);
+  const std::string page = ledger_page(summary, report, where, !trust.keys.empty(), now());
   Output file(path);
   file.write({reinterpret_cast<const std::uint8_t*>(page.data()), page.size()});
   file.commit();

@@ -1,4 +1,3 @@
-
 #include <gtest/gtest.h>
 
 #include "client/cli/ledger_page.h"
@@ -9,24 +8,6 @@ namespace chancery::cli {
 namespace {
 
 using verify::LedgerInMemory;
-
-class InMemory : public LedgerReader {
- public:
-  explicit InMemory(LedgerInMemory& ledger) : ledger_(ledger) {}
-  std::uint64_t size() override { return ledger_.entries.size(); }
-  verify::Source source() override { return ledger_.source(); }
-  exports::Source export_source() override { return {}; }
-  void visit(std::uint64_t, const verify::Source::VisitEntry& visit) override {
-    ledger_.source().entries(visit);
-  }
-  std::string entry(std::uint64_t seq) override { return ledger_.entries.at(seq); }
-  std::optional<std::string> newest_checkpoint() override { return ledger_.checkpoints.back().second; }
-  std::vector<merkle::Hash> inclusion(std::uint64_t, std::uint64_t) override { return {}; }
-  std::vector<log::NamedKey> keys() override { return {}; }
-
- private:
-  LedgerInMemory& ledger_;
-};
 
 // Two agencies send two files each to a third, one is refused thrice, details are erased.
 LedgerInMemory busy_ledger() {
@@ -88,9 +69,10 @@ TEST(LedgerFilter, TimesAreFromOneToBeforeTheOther) {
 }
 
 std::string page_of(LedgerInMemory& ledger) {
-  InMemory reader(ledger);
   LedgerFilter all = filter_of({});
-  return ledger_page(summarise(reader, all), ledger.check(), "ledger <folder>", false, 1'793'611'800'000'000);
+  LedgerSummary summary;
+  const auto report = verify::check(summed_up(ledger.source(), all, summary), {});
+  return ledger_page(summary, report, "ledger <folder>", false, 1'793'611'800'000'000);
 }
 
 TEST(LedgerPage, HoldsWhatTheLedgerAddsUpTo) {
@@ -131,6 +113,17 @@ TEST(LedgerPage, GapsBetweenCheckpointsAreNamed) {
                                   note::sign_note(head.body(), keys, 1'793'611'800 + 9000).encode());
   EXPECT_NE(page_of(ledger).find("<tr><td>2 h 30 min<td>2026-11-02 09:30:00 UTC<td>2026-11-02 12:00:00 UTC"),
             std::string::npos);
+}
+
+TEST(LedgerPage, ATimeThatNoEntryCouldHaveIsNoReasonForNoPage) {
+  for (const std::uint64_t seconds : {std::uint64_t{253'402'300'800}, (std::uint64_t{1} << 63) - 1}) {
+    LedgerInMemory ledger = busy_ledger();
+    const std::vector<const note::SigningKey*> keys{&ledger.key, &ledger.ml_dsa};
+    ledger.append("clock.stepped", {});
+    const note::Checkpoint head{LedgerInMemory::kOrigin, ledger.frontier.size(), ledger.frontier.root()};
+    ledger.checkpoints.emplace_back(head.size, note::sign_note(head.body(), keys, seconds).encode());
+    EXPECT_NE(page_of(ledger).find("<strong>Verified.</strong>"), std::string::npos);
+  }
 }
 
 TEST(LedgerPage, ManyDaysAreShownByMonthAndNoneAsNone) {
