@@ -1,20 +1,14 @@
 #include <algorithm>
 #include <stdexcept>
-#include <thread>
 
 #include "client/cli/commands.h"
 #include "client/cli/file.h"
 #include "client/cli/keys.h"
 #include "client/cli/options.h"
+#include "client/cli/sealing.h"
 #include "policies/seal/seal.h"
 
 namespace chancery::cli {
-namespace {
-
-// One core does not keep up with a fast disk.
-unsigned threads() { return std::clamp(std::thread::hardware_concurrency(), 1U, 4U); }
-
-}  // namespace
 
 int open(Arguments arguments) {
   auto options =
@@ -24,10 +18,7 @@ int open(Arguments arguments) {
                  "thrown away.");
   options.add_options()("i,identity", "open with the identities in this file (repeatable)",
                         cxxopts::value<Words>(), "IDENTITY_FILE");
-  options.add_options()("o,output", "write to OUT, whole or not at all", cxxopts::value<std::string>(),
-                        "OUT");
-  options.add_options("hidden")("in", "", cxxopts::value<std::string>());
-  options.parse_positional({"in"});
+  add_in_and_out(options);
   const auto parsed = parse(options, arguments, "chancery open -i council.key -o oct.csv oct.csv.age");
   if (!parsed) {
     return kOk;
@@ -49,7 +40,7 @@ int open(Arguments arguments) {
           output.write(bytes);
           written = true;
         },
-        threads());
+        sealing_threads());
     read_through(value_of(*parsed, "in", "-"), "opening",
                  [&](std::span<const std::uint8_t> bytes) { opener.update(bytes); });
     opener.finish();

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <stdexcept>
-#include <thread>
 
 #include <unistd.h>
 
@@ -10,14 +9,9 @@
 #include "client/cli/file.h"
 #include "client/cli/keys.h"
 #include "client/cli/options.h"
+#include "client/cli/sealing.h"
 
 namespace chancery::cli {
-namespace {
-
-// One core does not keep up with a fast disk.
-unsigned threads() { return std::clamp(std::thread::hardware_concurrency(), 1U, 4U); }
-
-}  // namespace
 
 int seal(Arguments arguments) {
   auto options =
@@ -28,10 +22,7 @@ int seal(Arguments arguments) {
                         "RECIPIENT");
   options.add_options()("R,recipients-file", "seal to every public key in FILE (repeatable)",
                         cxxopts::value<Words>(), "FILE");
-  options.add_options()("o,output", "write to OUT, whole or not at all", cxxopts::value<std::string>(),
-                        "OUT");
-  options.add_options("hidden")("in", "", cxxopts::value<std::string>());
-  options.parse_positional({"in"});
+  add_in_and_out(options);
   const auto parsed = parse(options, arguments,
                             "chancery seal -r age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj "
                             "-o oct.csv.age oct.csv");
@@ -54,7 +45,7 @@ int seal(Arguments arguments) {
     throw std::invalid_argument("a sealed file is binary and would upset the terminal. Name a file with -o.");
   }
   chancery::seal::Sealer sealer(
-      recipients, [&](std::span<const std::uint8_t> bytes) { output.write(bytes); }, threads());
+      recipients, [&](std::span<const std::uint8_t> bytes) { output.write(bytes); }, sealing_threads());
   read_through(value_of(*parsed, "in", "-"), "sealing",
                [&](std::span<const std::uint8_t> bytes) { sealer.update(bytes); });
   sealer.finish();
