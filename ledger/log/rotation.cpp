@@ -1,6 +1,10 @@
 #include "ledger/log/rotation.h"
 
 #include <algorithm>
+#include <array>
+
+#include <boost/endian/conversion.hpp>
+#include <botan/hex.h>
 
 namespace chancery::log {
 namespace {
@@ -9,9 +13,9 @@ KeyChanged refused(std::string why) { return {Outcome::refused, 0, {}, std::move
 KeyChanged busy(std::string why) { return {Outcome::busy, 0, {}, std::move(why)}; }
 
 std::string hex(std::uint32_t id) {
-  std::string text;
-  for (int shift = 28; shift >= 0; shift -= 4) text += "0123456789abcdef"[id >> shift & 15];
-  return text;
+  std::array<std::uint8_t, sizeof(id)> bytes{};
+  boost::endian::store_big_u32(bytes.data(), id);
+  return Botan::hex_encode(bytes.data(), bytes.size(), false);
 }
 
 std::string of(const note::VerifierKey& key) {
