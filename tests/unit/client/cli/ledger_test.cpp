@@ -1,15 +1,12 @@
 #include <algorithm>
-#include <filesystem>
-#include <iostream>
-#include <sstream>
 
 #include <boost/json.hpp>
 #include <gtest/gtest.h>
 
-#include "client/cli/commands.h"
 #include "client/cli/escape.h"
 #include "client/cli/sentence.h"
 #include "ledger/note/proof.h"
+#include "tests/unit/client/cli/command_test.h"
 #include "tests/unit/ledger/verify/ledger_in_memory.h"
 
 // `chancery ledger verify`, `show` and `prove` over a ledger on disk, as a person would run them.
@@ -18,16 +15,9 @@ namespace {
 
 using verify::LedgerInMemory;
 
-class LedgerCommands : public ::testing::Test {
+class LedgerCommands : public CommandTest {
  protected:
-  std::filesystem::path folder_ =
-      std::filesystem::path(::testing::TempDir()) /
-      ("cli-" + std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()));
   LedgerInMemory ledger_ = verify::sound_ledger();
-  std::string output_;
-
-  void SetUp() override { std::filesystem::remove_all(folder_); }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
 
   void write() {
     store::Store store = store::Store::open(folder_, store::Mode::read_write, std::size_t{64} << 20);
@@ -45,25 +35,6 @@ class LedgerCommands : public ::testing::Test {
     store.commit(batch);
   }
 
-  // The exit status; what was printed is in output_.
-  int run_words(std::vector<std::string> words) {
-    std::vector<const char*> arguments{"chancery"};
-    std::transform(words.begin(), words.end(), std::back_inserter(arguments),
-                   [](const std::string& word) { return word.c_str(); });
-    std::ostringstream captured;
-    std::streambuf* const before = std::cout.rdbuf(captured.rdbuf());
-    int status = kFailed;
-    try {
-      status = dispatch(arguments);
-    } catch (const std::exception& error) {
-      captured << error.what();
-    }
-    std::cout.rdbuf(before);
-    output_ = captured.str();
-    return status;
-  }
-
-  bool prints(const std::string& words) const { return output_.find(words) != std::string::npos; }
   std::size_t lines() const { return static_cast<std::size_t>(std::ranges::count(output_, '\n')); }
 };
 

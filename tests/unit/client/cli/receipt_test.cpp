@@ -1,14 +1,10 @@
-#include <algorithm>
-#include <filesystem>
 #include <fstream>
-#include <iostream>
-#include <sstream>
 
 #include <boost/json.hpp>
 #include <gtest/gtest.h>
 
-#include "client/cli/commands.h"
 #include "ledger/note/log_policy.h"
+#include "tests/unit/client/cli/command_test.h"
 #include "tests/unit/ledger/receipt/receipts_in_memory.h"
 
 // `chancery receipt verify` over files, as a party to a transfer would run it years later.
@@ -19,17 +15,11 @@ using receipt::kAccepted;
 using receipt::kMade;
 using receipt::ReceiptsInMemory;
 
-class ReceiptVerify : public ::testing::Test {
+class ReceiptVerify : public CommandTest {
  protected:
-  std::filesystem::path folder_ =
-      std::filesystem::path(::testing::TempDir()) /
-      ("receipt-" + std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()));
   ReceiptsInMemory log_ = receipt::sample_receipts();
-  std::string output_;
 
   void SetUp() override {
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directories(folder_);
     write("policy", note::format_log_policy(log_.keys(), true));
     write("sent.receipt", log_.prove(kAccepted).encode());
     write("sent.openings", openings(kAccepted, entry::kSender | entry::kOwnAgency));
@@ -37,7 +27,6 @@ class ReceiptVerify : public ::testing::Test {
     write("made.openings", openings(kMade, entry::kRecipient | entry::kOwnAgency));
     write("oct.csv", "rows");
   }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
 
   std::string openings(std::uint64_t seq, unsigned parties) const {
     return receipt::format_openings(seq, log_.events[seq].name, log_.openings[seq], parties);
@@ -47,27 +36,12 @@ class ReceiptVerify : public ::testing::Test {
   }
   std::string path(const std::string& name) const { return (folder_ / name).string(); }
 
-  // The exit status of `receipt verify` with these words, in which @NAME is a file; what it said is in
-  // output_.
+  // The exit status of `receipt verify` with these words, in which @NAME is a file.
   int verify(const std::vector<std::string>& words) {
-    std::vector<std::string> all{"chancery", "receipt", "verify"};
+    std::vector<std::string> all{"receipt", "verify"};
     for (const std::string& word : words) all.push_back(word.starts_with('@') ? path(word.substr(1)) : word);
-    std::vector<const char*> arguments;
-    std::transform(all.begin(), all.end(), std::back_inserter(arguments),
-                   [](const std::string& word) { return word.c_str(); });
-    std::ostringstream captured;
-    std::streambuf* const before = std::cout.rdbuf(captured.rdbuf());
-    int status = kFailed;
-    try {
-      status = dispatch(arguments);
-    } catch (const std::exception& error) {
-      captured << error.what();
-    }
-    std::cout.rdbuf(before);
-    output_ = captured.str();
-    return status;
+    return run_words(all);
   }
-  bool says(const std::string& words) const { return output_.find(words) != std::string::npos; }
 };
 
 TEST_F(ReceiptVerify, TellsTheSenderWhatWasSentAndThatThisIsTheFile) {
@@ -75,14 +49,14 @@ TEST_F(ReceiptVerify, TellsTheSenderWhatWasSentAndThatThisIsTheFile) {
                     "@sent.receipt"}),
             kOk)
       << output_;
-  EXPECT_TRUE(says("Verified: entry 1 of the ledger example.org/hub")) << output_;
-  EXPECT_TRUE(says("acute sent oct.csv through flow: accepted, 4 bytes")) << output_;
-  EXPECT_TRUE(says("acute-upload")) << output_;
-  EXPECT_TRUE(says("is the file of this entry: SHA-256 and size match")) << output_;
+  EXPECT_TRUE(prints("Verified: entry 1 of the ledger example.org/hub")) << output_;
+  EXPECT_TRUE(prints("acute sent oct.csv through flow: accepted, 4 bytes")) << output_;
+  EXPECT_TRUE(prints("acute-upload")) << output_;
+  EXPECT_TRUE(prints("is the file of this entry: SHA-256 and size match")) << output_;
 
   EXPECT_EQ(verify({"--policy", "@policy", "@sent.receipt"}), kOk);
-  EXPECT_TRUE(says("(withheld)")) << output_;
-  EXPECT_FALSE(says("oct.csv")) << output_;
+  EXPECT_TRUE(prints("(withheld)")) << output_;
+  EXPECT_FALSE(prints("oct.csv")) << output_;
 }
 
 TEST_F(ReceiptVerify, TheQuorumOfThePolicyMustHaveSigned) {
@@ -95,8 +69,8 @@ TEST_F(ReceiptVerify, TheQuorumOfThePolicyMustHaveSigned) {
   for (const char* rule : {"group g all own other\nquorum g\n", "quorum other\n"}) {
     write("strict", both + rule);
     EXPECT_EQ(verify({"--policy", "@strict", "@sent.receipt"}), kRefused) << output_;
-    EXPECT_TRUE(says("not signed by the policy's quorum")) << output_;
-    EXPECT_TRUE(says("changed its keys")) << output_;
+    EXPECT_TRUE(prints("not signed by the policy's quorum")) << output_;
+    EXPECT_TRUE(prints("changed its keys")) << output_;
   }
 }
 
@@ -115,7 +89,7 @@ TEST_F(ReceiptVerify, TellsTheRecipientAboutThePlainFileAndTheSealedOne) {
   log_.append("delivery.made", {{"sealed-sha256", receipt::kRowsSha256}, {"sealed-size", "4"}}, {});
   write("sealed.receipt", log_.prove(log_.texts.size() - 1).encode());
   EXPECT_EQ(verify({"--policy", "@policy", "--content", "@oct.csv", "@sealed.receipt"}), kOk) << output_;
-  EXPECT_TRUE(says("is the sealed file")) << output_;
+  EXPECT_TRUE(prints("is the sealed file")) << output_;
 }
 
 TEST_F(ReceiptVerify, AnotherFileIsAFindingAndWhatCannotBeComparedIsNoPass) {
@@ -126,30 +100,30 @@ TEST_F(ReceiptVerify, AnotherFileIsAFindingAndWhatCannotBeComparedIsNoPass) {
     return words;
   };
   EXPECT_EQ(verify(with(sent, {"@other.csv", "--openings", "@sent.openings"})), kRefused);
-  EXPECT_TRUE(says("is another file")) << output_;
+  EXPECT_TRUE(prints("is another file")) << output_;
   EXPECT_EQ(verify(with(sent, {"@oct.csv"})), kFailed);
-  EXPECT_TRUE(says("CANNOT TELL")) << output_;
+  EXPECT_TRUE(prints("CANNOT TELL")) << output_;
   EXPECT_EQ(verify(with(sent, {"@nosuch.csv", "--openings", "@sent.openings"})), kFailed);
   write("opened.receipt", log_.prove(kMade + 1).encode());
   EXPECT_EQ(verify({"--policy", "@policy", "@opened.receipt", "--content", "@oct.csv"}), kFailed);
-  EXPECT_TRUE(says("has no sha256")) << output_;
+  EXPECT_TRUE(prints("has no sha256")) << output_;
 }
 
 TEST_F(ReceiptVerify, NothingIsVerifiedWithoutTheLogsKey) {
   EXPECT_EQ(verify({"@sent.receipt"}), kFailed);
-  EXPECT_TRUE(says("cannot be verified without the log's key")) << output_;
+  EXPECT_TRUE(prints("cannot be verified without the log's key")) << output_;
   const auto other = note::SigningKey::generate(note::KeyType::ed25519, ReceiptsInMemory::kOrigin);
   EXPECT_EQ(verify({"--key", other.verifier().text(), "@sent.receipt"}), kRefused);
-  EXPECT_TRUE(says("/receipts/log-keys")) << output_;
-  EXPECT_FALSE(says("acute")) << "nothing of what does not verify is shown";
+  EXPECT_TRUE(prints("/receipts/log-keys")) << output_;
+  EXPECT_FALSE(prints("acute")) << "nothing of what does not verify is shown";
   EXPECT_EQ(verify({"--key", log_.key.verifier().text(), "@sent.receipt"}), kOk);
-  EXPECT_TRUE(says("ML-DSA-44 not checked")) << output_;
+  EXPECT_TRUE(prints("ML-DSA-44 not checked")) << output_;
 }
 
 TEST_F(ReceiptVerify, BadInputsAreRefusedWithTheirPlace) {
   write("empty", "");
   EXPECT_EQ(verify({"--policy", "@policy", "@empty"}), kFailed);
-  EXPECT_TRUE(says("line 1")) << output_;
+  EXPECT_TRUE(prints("line 1")) << output_;
   EXPECT_EQ(verify({"--policy", "@policy", "@nosuch"}), kFailed);
   EXPECT_EQ(verify({"--policy", "@policy", "@oct.csv"}), kFailed);
   EXPECT_EQ(verify({"--policy", "@policy", "@."}), kFailed);
@@ -161,7 +135,7 @@ TEST_F(ReceiptVerify, BadInputsAreRefusedWithTheirPlace) {
   EXPECT_EQ(verify({"--policy", "@policy", "--json", "@changed"}), kRefused) << output_;
   EXPECT_FALSE(boost::json::parse(output_).at("verified").as_bool());
   EXPECT_EQ(verify({"--policy", "@policy", "--openings", "@made.openings", "@sent.receipt"}), kRefused);
-  EXPECT_TRUE(says("line 1: it is of entry 2, not of 1")) << output_;
+  EXPECT_TRUE(prints("line 1: it is of entry 2, not of 1")) << output_;
 }
 
 }  // namespace
