@@ -41,8 +41,9 @@ class Writer {
 
   Result run() {
     read_prior();
-    write_entries();
+    visit_full(prior_.size, [this](const std::string& path, bool) { keep(path); });
     write_tiles();
+    write_entries();
     write_checkpoints();
     write_policies();
     for (const Document& document : documents()) {
@@ -101,11 +102,18 @@ class Writer {
     if (merkle::tree_root(head->size, nodes_) != head->root) {
       refuse("has another history than the ledger: run `chancery ledger verify` on both");
     }
-    auto sums = parse_sums(folder_.read(kSums, kMaxSums).value_or(""));
+    auto sums = read_sums();
     if (sums && log_policy && is_intact(*sums, kCheckpoint, *checkpoint) &&
         is_intact(*sums, kLogPolicy, *log_policy) && has_full_tiles(*sums, head->size)) {
       prior_ = {head->size, *std::move(sums), PresentKeys(keys_in(*log_policy))};
     }
+  }
+
+  // What SHA256SUMS lists. Its text is long, and not kept: only its hash.
+  std::optional<Sums> read_sums() {
+    const std::string text = folder_.read(kSums, kMaxSums).value_or("");
+    written_sums_ = merkle::sha256_of(text);
+    return parse_sums(text);
   }
 
   [[noreturn]] void refuse(const std::string& why) const {
@@ -189,19 +197,18 @@ class Writer {
   void keep(const std::string& path) { sums_.insert(prior_.sums.extract(path)); }
 
   // Takes over the full bundles from base() on that an interrupted export has left; answers the seq after
-  // their entries. These are the ledger's if the hash above their leaves is.
+  // their entries. These are the ledger's if their hashes are those of the tile, which was written before.
   std::uint64_t take_over_bundles() {
-    constexpr unsigned kTileHeight = 8;
     std::uint64_t next = base();
     for (; head_.size - next >= kTileWidth; next += kTileWidth) {
       const std::string path = bundle_path(next / kTileWidth);
       const auto bytes = folder_.read(path, kMaxBundleBytes);
-      merkle::Frontier tree;
-      std::vector<merkle::Hash> hashes;
+      std::string tile;
       const bool whole = bytes && read_bundle(*bytes, kTileWidth, [&](std::string_view entry) {
-                           tree.append(merkle::leaf_hash(entry), hashes);
+                           const merkle::Hash leaf = merkle::leaf_hash(entry);
+                           tile.append(leaf.begin(), leaf.end());
                          });
-      if (!whole || tree.root() != nodes_(merkle::stored_index(kTileHeight, next / kTileWidth))) break;
+      if (!whole || folder_.read(tile_path(0, next / kTileWidth), tile.size()) != tile) break;
       static_cast<void>(
           read_bundle(*bytes, kTileWidth, [&](std::string_view entry) { prior_.keys.read(entry); }));
       sums_.insert_or_assign(path, merkle::sha256_of(*bytes));
@@ -215,7 +222,6 @@ class Writer {
   }
 
   void write_entries() {
-    visit_full(prior_.size, [&](const std::string& path, bool) { keep(path); });
     std::string bundle;
     std::uint64_t next = take_over_bundles();
     if (next == head_.size) return;
@@ -314,7 +320,7 @@ class Writer {
   void finish() {
     sums_[kCheckpoint] = merkle::sha256_of(newest_);
     const std::string sums = format_sums(sums_);
-    const bool news = result_.written_files > 0 || folder_.read(kSums, kMaxSums) != sums ||
+    const bool news = result_.written_files > 0 || written_sums_ != merkle::sha256_of(sums) ||
                       folder_.read(kCheckpoint, kMaxNote) != newest_;
     if (news) {
       folder_.sync();
@@ -340,7 +346,8 @@ class Writer {
   Prior prior_;
   bool begun_ = false;  // anew: there was no export
   Sums sums_;
-  std::string newest_;  // the checkpoint of head_.size that was signed last
+  merkle::Hash written_sums_{};  // of the file SHA256SUMS that was there
+  std::string newest_;           // the checkpoint of head_.size that was signed last
   Result result_;
 };
 

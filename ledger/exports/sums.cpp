@@ -41,9 +41,17 @@ bool is_path(std::string_view path) {
 }
 
 std::string format_sums(const Sums& sums) {
-  std::string text;
+  std::size_t length = 0;
   for (const auto& [path, hash] : sums) {
-    text += to_hex(hash) + "  " + path + "\n";
+    length += kHexDigits + 2 + path.size() + 1;
+  }
+  std::string text;
+  text.reserve(length);  // a long export's takes megabytes, and growing would take as much again
+  for (const auto& [path, hash] : sums) {
+    text += to_hex(hash);
+    text += "  ";
+    text += path;
+    text += "\n";
   }
   return text;
 }

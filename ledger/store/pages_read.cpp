@@ -8,8 +8,8 @@
 namespace chancery::store {
 namespace {
 
-// With a row the kernel maps what lies around it, 16 pages, where that is in its cache: rows of so many bytes
-// in all, scattered as rows of a ledger are, then hold some 20 MiB at the most.
+// With a row the kernel maps what lies around it, where that is in its cache: 16 pages, or newer ones up to
+// 2 MiB. Rows of so many bytes in all, scattered as rows of a ledger are, then hold some 20 MiB at the most.
 constexpr std::size_t kRound = std::size_t{1} << 20;
 // Of a row, with its key.
 constexpr std::size_t kLeast = 64;

@@ -14,11 +14,11 @@ class PagesRead {
   // What lies at `begin` was read, in one map for all calls of one object. It must be a file's that is
   // mapped for reading alone.
   void add(const void* begin, std::size_t length) { add(begin, length, length); }
-  // The same for what was looked up by itself, so that nothing else on its page was.
-  void add_alone(const void* begin, std::size_t length) { add(begin, length, length + kPage); }
+  // The same for a row that is far from the one before: little else that was mapped with it will be read.
+  void add_alone(const void* begin, std::size_t length) { add(begin, length, length + kAlone); }
 
  private:
-  static constexpr std::size_t kPage = 4096;
+  static constexpr std::size_t kAlone = std::size_t{128} << 10;
   struct Span {
     std::uintptr_t begin = UINTPTR_MAX;
     std::uintptr_t end = 0;

@@ -16,8 +16,8 @@ merkle::Hash hash_of(const MDB_val& value, const std::string& where) {
 
 // Walks a table of numbered rows; `use` answers false to stop.
 template <typename Use>
-void walk(MDB_txn* txn, MDB_dbi table, PagesRead& pages, std::uint64_t from, const std::string& what,
-          const Use& use) {
+void walk(MDB_txn* txn, MDB_dbi table, std::optional<PagesRead>& pages, std::uint64_t from,
+          const std::string& what, const Use& use) {
   const CursorPtr handle = cursor(txn, table);
   const Key first = big_endian(from);
   MDB_val key = value_of(first);
@@ -30,7 +30,7 @@ void walk(MDB_txn* txn, MDB_dbi table, PagesRead& pages, std::uint64_t from, con
     if (key.mv_size != first.size() || from_big_endian(bytes_of(key)) != expected) {
       damaged(what + " " + std::to_string(expected) + " is missing");
     }
-    pages.add(value.mv_data, value.mv_size);
+    if (pages) pages->add(value.mv_data, value.mv_size);
     if (!use(expected, value)) return;
   }
 }
@@ -72,7 +72,7 @@ std::string_view Snapshot::entry(std::uint64_t seq) const {
   MDB_val value{};
   check(mdb_get(state_->txn.get(), state_->tables.entry, &key, &value),
         "entry " + std::to_string(seq) + " cannot be read");
-  state_->pages.add_alone(value.mv_data, value.mv_size);
+  if (state_->pages) state_->pages->add_alone(value.mv_data, value.mv_size);
   return text_of(value);
 }
 
@@ -83,7 +83,7 @@ std::span<const std::uint8_t> Snapshot::opening(std::uint64_t seq) const {
   const int code = mdb_get(state_->txn.get(), state_->tables.opening, &key, &value);
   if (code == MDB_NOTFOUND) return {};
   check(code, "the openings of entry " + std::to_string(seq) + " cannot be read");
-  state_->pages.add_alone(value.mv_data, value.mv_size);
+  if (state_->pages) state_->pages->add_alone(value.mv_data, value.mv_size);
   return bytes_of(value);
 }
 
@@ -93,7 +93,7 @@ merkle::Hash Snapshot::stored_hash(std::uint64_t index) const {
   MDB_val value{};
   const int code = mdb_get(state_->txn.get(), state_->tables.node, &key, &value);
   if (code != MDB_SUCCESS) check(code, "stored hash " + std::to_string(index) + " cannot be read");
-  state_->pages.add_alone(value.mv_data, value.mv_size);
+  if (state_->pages) state_->pages->add_alone(value.mv_data, value.mv_size);
   return hash_of(value, "a stored hash");
 }
 
@@ -112,7 +112,7 @@ std::optional<std::uint64_t> Snapshot::find(const entry::EventId& id) const {
   if (code == MDB_NOTFOUND) return std::nullopt;
   check(code, "the table id cannot be read");
   if (value.mv_size != 8) damaged("the row of id " + entry::to_hex(id) + " is not 8 bytes");
-  state_->pages.add_alone(value.mv_data, value.mv_size);
+  if (state_->pages) state_->pages->add_alone(value.mv_data, value.mv_size);
   return from_big_endian(bytes_of(value));
 }
 
@@ -132,7 +132,7 @@ void Snapshot::visit_openings(
        code = mdb_cursor_get(handle.get(), &key, &value, MDB_NEXT)) {
     check(code, "the table opening cannot be read");
     if (key.mv_size != first.size()) damaged("the key of an opening is not 8 bytes");
-    state_->pages.add(value.mv_data, value.mv_size);
+    if (state_->pages) state_->pages->add(value.mv_data, value.mv_size);
     if (!visit(from_big_endian(bytes_of(key)), bytes_of(value))) return;
   }
 }
@@ -157,7 +157,7 @@ void Snapshot::visit_checkpoints(std::uint64_t from_size, entry::Micros from_tim
     if (key.mv_size != 16) damaged("a checkpoint's key is not 16 bytes");
     const auto name = bytes_of(key);
     const auto time = static_cast<entry::Micros>(from_big_endian(name.subspan(8)));
-    state_->pages.add(value.mv_data, value.mv_size);
+    if (state_->pages) state_->pages->add_alone(value.mv_data, value.mv_size);
     if (!visit(from_big_endian(name), time, text_of(value))) return;
   }
 }

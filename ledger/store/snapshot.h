@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "ledger/store/environment.h"
 #include "ledger/store/pages_read.h"
 
@@ -8,7 +10,7 @@ namespace chancery::store {
 struct Snapshot::State {
   TxnPtr txn;
   Tables tables;
-  PagesRead pages;
+  std::optional<PagesRead> pages;  // none: what was read stays mapped
 };
 
 }  // namespace chancery::store

@@ -281,6 +281,9 @@ struct Store::State {
     auto view = std::make_unique<Snapshot::State>();
     view->txn = begin(env.get(), MDB_RDONLY);
     view->tables = tables;
+    // A service reads the same pages again and again, in short answers; a program that reads the whole does
+    // not, and its memory should tell of itself alone.
+    if (mode == Mode::read_only) view->pages.emplace();
     return view;
   }
 };

@@ -113,7 +113,7 @@ TEST_F(ExportTest, the_first_export_may_be_interrupted_too) {
   GrowingLedger ledger;
   ledger.grow_to(600);
   const Files whole = fresh(ledger);
-  for (const std::uint64_t rows : {1U, 300U, 601U, 1500U}) {
+  for (const std::uint64_t rows : {1U, 300U, 601U, 1500U, 1790U}) {
     std::filesystem::remove_all(folder_ / "out");
     ledger.fail_after = rows;
     EXPECT_THROW(write(ledger, "out"), std::runtime_error);
@@ -132,7 +132,7 @@ TEST_F(ExportTest, it_goes_on_from_what_an_interrupted_one_has_written) {
   ledger.grow_to(1000);
   fresh(ledger);
   const std::uint64_t asked = ~std::uint64_t{0} - ledger.fail_after;  // for all of it
-  ledger.fail_after = 1 + 600;  // the keys' entry, two full bundles, a part of the third
+  ledger.fail_after = 1 + 1994 + 600;  // the keys' entry, all hashes, two full bundles, a part of the third
   EXPECT_THROW(write(ledger, "out"), std::runtime_error);
   const auto time = std::filesystem::file_time_type::clock::now() - std::chrono::hours(1);
   for (const char* path : {"tile/entries/000", "tile/entries/001"})
@@ -141,11 +141,11 @@ TEST_F(ExportTest, it_goes_on_from_what_an_interrupted_one_has_written) {
   ledger.grow_to(1100);
   const Result result = write(ledger, "out");
   EXPECT_EQ(~std::uint64_t{0} - ledger.fail_after,
-            asked - 512 + 2 + (100 + 202 + 1));  // two hashes, and what is new
+            asked - 512 + (100 + 202 + 1));  // and what is new
   for (const char* path : {"tile/entries/000", "tile/entries/001"})
     EXPECT_EQ(std::filesystem::last_write_time(folder_ / "out" / path), time) << path;
   EXPECT_EQ(content("out"), fresh(ledger));
-  EXPECT_EQ(result.written_files, result.files - 2);
+  EXPECT_EQ(result.written_files, result.files - 2 - 3);  // three tiles too
 }
 
 TEST_F(ExportTest, of_an_interrupted_one_only_what_is_right_is_kept) {
