@@ -20,10 +20,12 @@ import tempfile
 import threading
 import time
 
+import evidence
 from sides import CIPHER, MIB, Chancery, Openssh
 
 BIN = pathlib.Path(os.environ["CHANCERY_BIN"])
-PARTS = ("upload", "four", "small", "sessions", "ledger", "growth", "verify", "seal", "login", "start")
+PARTS = ("limits", "upload", "four", "small", "sessions", "ledger", "growth", "verify", "export", "receipt", "seal", "login",
+         "start")
 
 
 class Table:
@@ -64,8 +66,8 @@ def awake():
             spinner.wait()
 
 
-def flush_milliseconds(folder):
-    """What the disk takes for 4 KiB at the end of a file: the floor of every acknowledgement."""
+def flush_times(folder):
+    """Milliseconds that the disk takes for 4 KiB at the end of a file: the floor of every acknowledgement."""
     path, times = folder / "flush", []
     file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
     for _ in range(60):
@@ -75,7 +77,7 @@ def flush_milliseconds(folder):
         times.append((time.monotonic() - begun) * 1000)
     os.close(file)
     path.unlink()
-    return statistics.median(times)
+    return times
 
 
 class Bench:
@@ -113,6 +115,9 @@ class Bench:
         return results[self.ours], results[self.theirs]
 
     # --- the parts ---
+
+    def limits(self):
+        evidence.limits(self, flush_times(self.root))
 
     def upload(self):
         before = self.ours.memory("VmRSS")
@@ -154,7 +159,7 @@ class Bench:
         what = f"{self.files} files of 4 KiB, {sessions} session" + ("s" if sessions > 1 else "")
         for state, keep in ((", processors awake", awake), ("", contextlib.nullcontext)):
             with keep():
-                flush = flush_milliseconds(self.root)
+                flush = statistics.median(flush_times(self.root))
                 results = self.alternate(self.put_folders(sessions, self.files), self.files, self.files / 1000)
             self.table.compare(what + state, "files/s", *results, bar, "ms each",
                                f"against put -f; a flush {flush:.2f} ms")
@@ -205,6 +210,12 @@ class Bench:
         raw, again, ratio = map(float, re.search(r"alone ([\d.]+) s.* again in ([\d.]+) s \(([\d.]+)x", line).groups())
         self.table.add(f"verifying {size} entries", f"{size / again:.0f} entries/s", f"{size / raw:.0f} SHA-256/s",
                        f"{ratio:.2f}x", ">= 0.5x", "", "the peer is raw SHA-256 of the same bytes")
+
+    def export(self):
+        evidence.export(self, BIN)
+
+    def receipt(self):
+        evidence.receipt(self)
 
     def seal(self):
         recipient = self.ours.hub.agencies[self.ours.hub.receiver]["seal_to"][0]

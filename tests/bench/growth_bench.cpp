@@ -1,5 +1,6 @@
-// Whether a ledger that grows stays as fast: growth_bench [LARGEST [FOLDER]]. At every power of ten from
-// 1,000 entries on: appends a second at batch 256, and the microseconds of one proof and of one lookup by id.
+// Whether a ledger that grows stays as fast: growth_bench [LARGEST [FOLDER [keep]]]. At every power of ten
+// from 1,000 entries on: appends a second at batch 256, and the microseconds of one proof and of one lookup
+// by id. The ledger is made below FOLDER and removed in the end, or kept as FOLDER/ledger.
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
@@ -9,6 +10,7 @@
 #include <mutex>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <stdlib.h>
@@ -82,11 +84,12 @@ double median_of(const Ask& ask) {
 
 int main(int count, char** arguments) {
   const std::size_t largest = count > 1 ? std::strtoul(arguments[1], nullptr, 10) : 1'000'000;
-  std::string pattern =
-      (count > 2 ? std::filesystem::path(arguments[2]) : std::filesystem::temp_directory_path()) /
-      "growth-bench-XXXXXX";
-  if (::mkdtemp(pattern.data()) == nullptr) return std::perror("mkdtemp"), 1;
-  const std::filesystem::path folder = pattern;
+  const std::filesystem::path parent =
+      count > 2 ? std::filesystem::path(arguments[2]) : std::filesystem::temp_directory_path();
+  const bool keep = count > 3 && std::string_view(arguments[3]) == "keep";
+  std::string pattern = parent / "growth-bench-XXXXXX";
+  if (!keep && ::mkdtemp(pattern.data()) == nullptr) return std::perror("mkdtemp"), 1;
+  const std::filesystem::path folder = keep ? parent.string() : pattern;
   {
     log::Log log({folder / "ledger", folder / "keys", "bench.example.org/ledger"});
     std::vector<entry::EventId> ids;
@@ -106,6 +109,6 @@ int main(int count, char** arguments) {
       std::fflush(stdout);
     }
   }
-  std::filesystem::remove_all(folder);
+  if (!keep) std::filesystem::remove_all(folder);
   return 0;
 }
