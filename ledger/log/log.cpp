@@ -226,7 +226,9 @@ void Log::when_drained(std::function<void()> done) {
 void Log::change_key(KeyChange change, std::function<void(KeyChanged)> done) {
   Writer::Work work;
   work.done = [done](const Appended& turned_away) { done({turned_away.outcome, 0, {}, turned_away.reason}); };
-  work.task = [this, change = std::move(change), done] { done(state_->rotation.apply(change)); };
+  work.task = [this, change = std::move(change), done = std::move(done)] {
+    done(state_->rotation.apply(change));
+  };
   state_->writer.submit(std::move(work));
 }
 
@@ -243,14 +245,18 @@ std::vector<LogKey> Log::keys() const {
 void Log::erase(Erase request, Done done) {
   Writer::Work work;
   work.done = done;
-  work.task = [this, request = std::move(request), done] { state_->erasure.begin(request, done); };
+  work.task = [this, request = std::move(request), done = std::move(done)] {
+    state_->erasure.begin(request, done);
+  };
   state_->writer.submit(std::move(work));
 }
 
 void Log::change_hold(HoldChange change, Done done) {
   Writer::Work work;
   work.done = done;
-  work.task = [this, change = std::move(change), done] { done(state_->erasure.change_hold(change)); };
+  work.task = [this, change = std::move(change), done = std::move(done)] {
+    done(state_->erasure.change_hold(change));
+  };
   state_->writer.submit(std::move(work));
 }
 
