@@ -45,6 +45,7 @@ std::uint32_t points_of(std::optional<session::Refusal> why) {
     case Refusal::source_limit:
     case Refusal::account_limit:
     case Refusal::banned:
+    case Refusal::proxy_header:
       return 0;
   }
   return 0;

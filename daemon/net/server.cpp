@@ -13,44 +13,24 @@
 #include <utility>
 #include <vector>
 
-#include <boost/asio/error.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "daemon/net/admission.h"
+#include "daemon/net/introductions.h"
+#include "daemon/net/listener.h"
 #include "daemon/session/connection.h"
 
 namespace chancery::net {
 namespace {
 
 namespace asio = boost::asio;
-using asio::ip::tcp;
-using Code = boost::system::error_code;
-
-constexpr std::chrono::seconds kPause{1};  // after running out of descriptors or memory
-
-// A descriptor on its way from the accepting thread to that of its session.
-class Socket {
- public:
-  explicit Socket(int descriptor) : descriptor_(descriptor) {}
-  Socket(Socket&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
-  Socket& operator=(Socket&&) = delete;
-  ~Socket() {
-    if (descriptor_ >= 0) close(descriptor_);
-  }
-  int release() { return std::exchange(descriptor_, -1); }
-
- private:
-  int descriptor_;
-};
 
 // An option that the system refuses only makes things slower to notice.
 void set_option(int socket, int level, int name, int value) {
@@ -91,12 +71,11 @@ struct Server::Impl {
   Impl(const Settings& settings, const session::HostKey& key, session::Hooks given);
 
   void listen(const Settings& settings);
-  void accept();
-  void accepted(tcp::socket socket, const tcp::endpoint& from);
+  void listen_for_proxies(const hub::ProxyListen& settings, std::uint32_t most);
+  void admit(Socket socket, const std::string& address);
   void serve(IoThread& thread, Socket socket, const std::string& address,
              std::shared_ptr<Admission::Ticket> ticket);
   void blame(Admission::Ticket& ticket, std::optional<session::Refusal> why) const;
-  void pause(const Code& error);
   void forget(std::uint64_t number);
 
   session::Hooks hooks;
@@ -106,14 +85,13 @@ struct Server::Impl {
   session::Ssh ssh;
   mutable std::mutex mutex;
   bool stopping = false;
-  bool paused = false;  // of the accepting thread, like `random`
   std::uint64_t last_number = 0;
   std::map<std::uint64_t, std::function<void()>> running;  // how to end each session
   // The threads come last: their contexts hold sessions, which use all of the above until they are destroyed.
   std::vector<std::unique_ptr<IoThread>> threads;
-  std::unique_ptr<tcp::acceptor> acceptor;  // on the first thread, with the timer
-  std::unique_ptr<asio::steady_timer> timer;
-  std::uint16_t port = 0;
+  // On the first thread, as is `random`.
+  std::unique_ptr<Listener> listener, proxy_listener;
+  std::unique_ptr<Introductions> introductions;
 };
 
 Server::Impl::Impl(const Settings& settings, const session::HostKey& key, session::Hooks given)
@@ -125,70 +103,44 @@ Server::Impl::Impl(const Settings& settings, const session::HostKey& key, sessio
       settings.io_threads > 0 ? settings.io_threads : std::max(1U, std::thread::hardware_concurrency());
   for (std::uint32_t i = 0; i < count; ++i) threads.push_back(std::make_unique<IoThread>());
   listen(settings);
+  if (settings.proxy_listen) listen_for_proxies(*settings.proxy_listen, settings.limits.unauthenticated);
 }
 
 void Server::Impl::listen(const Settings& settings) {
-  const std::string where = settings.address + " port " + std::to_string(settings.port);
-  Code error;
-  const auto address = asio::ip::make_address(settings.address, error);
-  if (error) throw Error("\"" + settings.address + "\" is not an IP address to listen on.");
-  const tcp::endpoint endpoint(address, settings.port);
+  listener = std::make_unique<Listener>(
+      threads.front()->context, settings.address, settings.port,
+      [this](Socket socket, const std::string& address) { admit(std::move(socket), address); }, hooks.log);
+}
+
+void Server::Impl::listen_for_proxies(const hub::ProxyListen& settings, std::uint32_t most) {
+  const auto refuse = [this](const std::string& address) {
+    hooks.refused_before_login(address, session::Refusal::proxy_header);
+  };
   asio::io_context& context = threads.front()->context;
-  acceptor = std::make_unique<tcp::acceptor>(context);
-  timer = std::make_unique<asio::steady_timer>(context);
-  acceptor->open(endpoint.protocol(), error);
-  if (!error) acceptor->set_option(tcp::acceptor::reuse_address(true), error);
-  if (!error) acceptor->bind(endpoint, error);
-  if (!error) acceptor->listen(asio::socket_base::max_listen_connections, error);
-  if (error)
-    throw Error("The hub cannot listen on " + where + ": " + error.message() +
-                ". Is another server running there?");
-  port = acceptor->local_endpoint().port();
+  introductions = std::make_unique<Introductions>(
+      context, most,
+      Introductions::Heard{
+          [this](Socket socket, const std::string& address) { admit(std::move(socket), address); }, refuse});
+  proxy_listener = std::make_unique<Listener>(
+      context, settings.address, settings.port,
+      [this, refuse, believed = network::Networks(settings.from)](Socket socket, const std::string& address) {
+        if (!believed.find(address)) return refuse(address);
+        introductions->begin(std::move(socket), address);
+      },
+      hooks.log);
 }
 
-void Server::Impl::accept() {
-  auto from = std::make_shared<tcp::endpoint>();
-  acceptor->async_accept(*from, [this, from](const Code& error, tcp::socket socket) {
-    if (error == asio::error::operation_aborted || !acceptor->is_open()) return;
-    if (error == asio::error::no_descriptors || error == asio::error::no_memory ||
-        error == asio::error::no_buffer_space || error == boost::system::errc::too_many_files_open_in_system)
-      return pause(error);
-    if (!error && std::exchange(paused, false)) hooks.log("Connections are accepted again.");
-    accept();
-    if (!error) accepted(std::move(socket), *from);
-  });
-}
-
-void Server::Impl::pause(const Code& error) {
-  if (!std::exchange(paused, true))
-    hooks.log("No connection can be accepted for now: " + error.message() + ". It is tried each second.");
-  timer->expires_after(kPause);
-  timer->async_wait([this](const Code& cancelled) {
-    if (!cancelled) accept();
-  });
-}
-
-void Server::Impl::accepted(tcp::socket socket, const tcp::endpoint& from) {
-  // On a socket for both, IPv4 clients come as ::ffff:a.b.c.d.
-  const auto ip = from.address();
-  const bool mapped = ip.is_v6() && ip.to_v6().is_v4_mapped();
-  const std::string address =
-      mapped ? asio::ip::make_address_v4(asio::ip::v4_mapped, ip.to_v6()).to_string() : ip.to_string();
+void Server::Impl::admit(Socket socket, const std::string& address) {
   auto admitted = admission.admit(address);
   if (const auto* refusal = std::get_if<session::Refusal>(&admitted))
     return hooks.refused_before_login(address, *refusal);
-  Code error;
-  socket.native_non_blocking(true, error);
-  if (error) return;
-  Socket descriptor(socket.release(error));
-  if (error) return;
   IoThread& quietest = **std::ranges::min_element(
       threads, {}, [](const std::unique_ptr<IoThread>& thread) { return thread->sessions.load(); });
   ++quietest.sessions;
-  asio::post(quietest.context, [this, &quietest, address, descriptor = std::move(descriptor),
+  asio::post(quietest.context, [this, &quietest, address, socket = std::move(socket),
                                 ticket = std::shared_ptr<Admission::Ticket>(std::move(
                                     std::get<std::unique_ptr<Admission::Ticket>>(admitted)))]() mutable {
-    serve(quietest, std::move(descriptor), address, std::move(ticket));
+    serve(quietest, std::move(socket), address, std::move(ticket));
   });
 }
 
@@ -244,12 +196,19 @@ Server::Server(const Settings& settings, const session::HostKey& key, session::H
 
 Server::~Server() { stop(); }
 
-std::uint16_t Server::port() const { return impl_->port; }
+std::uint16_t Server::port() const { return impl_->listener->port(); }
+
+std::uint16_t Server::proxy_port() const {
+  return impl_->proxy_listener ? impl_->proxy_listener->port() : std::uint16_t{0};
+}
 
 void Server::declare(network::Networks networks) { impl_->admission.declare(std::move(networks)); }
 
 void Server::start() {
-  asio::post(impl_->threads.front()->context, [impl = impl_.get()] { impl->accept(); });
+  asio::post(impl_->threads.front()->context, [impl = impl_.get()] {
+    impl->listener->start();
+    if (impl->proxy_listener) impl->proxy_listener->start();
+  });
   for (const auto& each : impl_->threads) {
     each->thread = std::thread([thread = each.get(), impl = impl_.get()] {
       block_signals();
@@ -273,9 +232,9 @@ void Server::stop() {
       if (end) end();
   }
   asio::post(impl_->threads.front()->context, [impl = impl_.get()] {
-    Code ignored;
-    impl->acceptor->close(ignored);
-    impl->timer->cancel();
+    impl->listener->close();
+    if (impl->proxy_listener) impl->proxy_listener->close();
+    if (impl->introductions) impl->introductions->close();
   });
   for (const auto& thread : impl_->threads) thread->work.reset();
   for (const auto& thread : impl_->threads)

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -22,6 +23,7 @@ struct Settings {
   std::uint16_t port = 2222;          // 0: any that is free
   std::uint32_t io_threads = 0;       // 0: one per core
   hub::Limits limits;
+  std::optional<hub::ProxyListen> proxy_listen = std::nullopt;  // where load balancers name the clients
 };
 
 // Accepts SSH connections and serves each on one of the I/O threads.
@@ -35,6 +37,7 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   std::uint16_t port() const;
+  std::uint16_t proxy_port() const;  // 0: load balancers are not listened for
 
   // From now on these are the networks that agencies declare. Thread-safe.
   void declare(network::Networks networks);

@@ -30,6 +30,8 @@ std::string to_string(Refusal refusal) {
       return "key-exchange";
     case Refusal::banned:
       return "banned";
+    case Refusal::proxy_header:
+      return "proxy-header";
   }
   return "unknown";
 }

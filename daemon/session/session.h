@@ -43,6 +43,7 @@ enum class Refusal {
   flood,                  // more bytes before the login than a login needs
   key_exchange,           // the SSH handshake failed: a scanner, or no algorithm in common
   banned,                 // its source had too many of the above
+  proxy_header,           // not from a load balancer that is believed, or not as one begins
 };
 
 // A word for logs and metrics.

@@ -249,7 +249,8 @@ int serve(const std::filesystem::path& directory) {
   });
   exchange.activate(config->policy);
   {
-    net::Server server({settings.listen_address, settings.listen_port, settings.io_threads, settings.limits},
+    net::Server server({settings.listen_address, settings.listen_port, settings.io_threads, settings.limits,
+                        settings.proxy_listen},
                        key, hooks_of(hub));
     server.declare(networks_of(*config->policy));
     server.start();
@@ -257,6 +258,9 @@ int serve(const std::filesystem::path& directory) {
     log("ready on " + settings.listen_address + " port " + std::to_string(server.port()) + ", host key " +
         key.fingerprint() + ", policy " + config->policy->hash + ", ledger of " + std::to_string(head.size) +
         " entries");
+    if (settings.proxy_listen)
+      log("listening for load balancers on " + settings.proxy_listen->address + " port " +
+          std::to_string(server.proxy_port()));
     net::wait_for_stop([&] {
       announcement.read();
       reload(directory, *config, exchange, server);

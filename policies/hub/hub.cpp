@@ -94,16 +94,31 @@ void read_top(toml::Table& root, Hub& hub) {
   }
 }
 
-void read_listen(toml::Table& listen, Hub& hub) {
-  if (const auto address = listen.optional_string("address")) {
-    hub.listen_address = *address;
-    if (!is_address(hub.listen_address)) {
-      listen.mistake("address", "\"" + hub.listen_address +
-                                    "\" is not an address: expected an IPv4 or IPv6 address, not a name");
+constexpr std::size_t kMaxProxies = 64;
+
+void read_endpoint(toml::Table& listen, std::string& address, std::uint16_t& port) {
+  if (const auto text = listen.optional_string("address")) {
+    address = *text;
+    if (!is_address(address)) {
+      listen.mistake("address",
+                     "\"" + address + "\" is not an address: expected an IPv4 or IPv6 address, not a name");
     }
   }
-  const auto port = listen.optional_integer("port", 0, 65'535);
-  hub.listen_port = static_cast<std::uint16_t>(port.value_or(hub.listen_port));
+  port = static_cast<std::uint16_t>(listen.optional_integer("port", 0, 65'535).value_or(port));
+}
+
+void read_listen(toml::Table& listen, Hub& hub) {
+  read_endpoint(listen, hub.listen_address, hub.listen_port);
+  listen.finish();
+}
+
+void read_proxy_listen(toml::Table& listen, Hub& hub) {
+  ProxyListen& proxy = hub.proxy_listen.emplace();
+  read_endpoint(listen, proxy.address, proxy.port);
+  proxy.from = network::read_networks(listen, "from", 1, kMaxProxies);
+  if (proxy.port != 0 && proxy.port == hub.listen_port && proxy.address == hub.listen_address) {
+    listen.mistake("port", "this is where [listen] listens already: expected another address or port");
+  }
   listen.finish();
 }
 
@@ -155,6 +170,9 @@ Hub read_hub(toml::Table root, const std::filesystem::path& directory) {
   read_top(root, hub);
   if (auto listen = root.optional_table("listen")) {
     read_listen(*listen, hub);
+  }
+  if (auto listen = root.optional_table("proxy_listen")) {
+    read_proxy_listen(*listen, hub);
   }
   if (auto limits = root.optional_table("limits")) {
     read_limits(*limits, hub.limits);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "policies/network/network.h"
 #include "policies/toml/document.h"
 
 // The hub's own settings, chancery.toml (docs/policy.md, "The hub").
@@ -25,12 +26,20 @@ struct Limits {
   std::uint32_t unresponsive_seconds = 300;  // without any sign of the client
 };
 
+// Where load balancers connect, and which of them are believed.
+struct ProxyListen {
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 2223;
+  std::vector<network::Network> from;
+};
+
 struct Hub {
   std::string origin;  // the ledger's name, as in its checkpoints: a schema-less URL
   std::string name;    // of the organisation that runs it, for README.txt
   std::string timezone = "Europe/London";
   std::string listen_address = "127.0.0.1";
   std::uint16_t listen_port = 2222;
+  std::optional<ProxyListen> proxy_listen;
   std::uint32_t io_threads = 0;  // 0: one per core
   std::vector<std::string> temporary_suffixes = {".filepart", ".part", ".partial", ".tmp"};
   Limits limits;

@@ -1,5 +1,8 @@
 """Who may come in, and how often: bans, and the networks that agencies declare. Every source is one of 127.0.0.0/8."""
 
+import re
+import socket
+import sys
 import time
 import unittest
 
@@ -96,6 +99,117 @@ class Slots(session_test.SessionTest):
             self.assertEqual(done.returncode, 0, done.stderr)
         for connection in held:
             connection.close()
+
+
+# As `ssh -o ProxyCommand`: a balancer at 127.8.0.1 that says the header in its second argument.
+BALANCER = """
+import os, socket, sys, threading
+hub = socket.create_connection(("127.0.0.1", int(sys.argv[1])), source_address=("127.8.0.1", 0))
+hub.sendall(bytes.fromhex(sys.argv[2]))
+def back():
+    while some := hub.recv(65536):
+        os.write(1, some)
+    os._exit(0)
+threading.Thread(target=back).start()
+while some := os.read(0, 65536):
+    hub.sendall(some)
+hub.shutdown(socket.SHUT_WR)
+"""
+SIGNATURE = bytes.fromhex("0d0a0d0a000d0a515549540a")
+
+
+def header(address, command=0x21, more=b""):
+    """Of proxy-protocol.txt, 2.2: that a balancer speaks for the client at this address."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    rest = socket.inet_pton(family, address) * 2 + bytes(4) + more
+    return SIGNATURE + bytes([command, 0x21 if ":" in address else 0x11]) + len(rest).to_bytes(2, "big") + rest
+
+
+class Proxy(session_test.SessionTest):
+    options = {"proxies": 1, "ban_seconds": 60}
+
+    def sftp(self, said):
+        script = self.folder / "balancer.py"
+        script.write_text(BALANCER)
+        return self.server.sftp(self.key, "pwd",
+                                extra=("-o", f"ProxyCommand={sys.executable} {script} {self.server.proxy_port} {said.hex()}"))
+
+    def say(self, said, source="127.8.0.1"):
+        connection = self.server.connect(source, self.server.proxy_port)
+        connection.sendall(said)
+        return connection
+
+    def test_the_client_is_who_the_balancer_names(self):
+        for address in ("192.0.2.7", "2001:db8::7"):
+            for more in (b"", b"\x04\x00\x03\x00\x00\x00"):
+                done = self.sftp(header(address, more=more))
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.server.expect("alice logged in from " + re.escape(address) + " with")
+
+    def test_a_header_may_come_in_pieces(self):
+        with self.server.connect("127.8.0.1", self.server.proxy_port) as connection:
+            for byte in header("192.0.2.7"):
+                connection.sendall(bytes([byte]))
+                time.sleep(0.01)
+            self.assertEqual(connection.recv(4), b"SSH-")
+
+    def test_bans_are_of_the_named_client(self):
+        for _ in range(3):
+            ends(self.say(header("203.0.113.5") + GARBAGE))
+        self.server.expect("log 203.0.113.5 is banned")
+        ends(self.say(header("203.0.113.5")))
+        self.server.expect("refused 203.0.113.5 banned")
+        self.assertEqual(self.sftp(header("203.0.113.6")).returncode, 0)
+
+    def test_a_declared_network_behind_a_balancer_is_not_banned(self):
+        for _ in range(6):
+            ends(self.say(header("127.9.0.1") + GARBAGE))
+        self.assertEqual(self.sftp(header("127.9.0.1")).returncode, 0)
+
+    def test_the_balancer_speaks_for_itself(self):
+        done = self.sftp(header("192.0.2.7", command=0x20))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.server.expect("alice logged in from 127.8.0.1 with")
+
+    def test_only_balancers_that_were_named_are_believed(self):
+        ends(self.say(header("192.0.2.7"), source="127.0.0.1"))
+        self.server.expect("refused 127.0.0.1 proxy-header")
+
+    def test_nothing_but_a_header_is_taken(self):
+        for said in (b"SSH-2.0-OpenSSH_9.2p1\r\n", b"PROXY TCP4 192.0.2.7 127.0.0.1 50000 22\r\n",
+                     header("192.0.2.7", command=0x22), header("192.0.2.7", command=0x11),
+                     SIGNATURE + bytes([0x21, 0x31, 0, 216]) + bytes(216), SIGNATURE + bytes([0x21, 0x00, 0, 0]),
+                     SIGNATURE + bytes([0x21, 0x11, 0, 11]) + bytes(11), SIGNATURE + bytes([0x21, 0x11, 0xFF, 0xFF])):
+            ends(self.say(said))
+            self.server.expect("refused 127.8.0.1 proxy-header")
+        self.assertEqual(self.sftp(header("192.0.2.7")).returncode, 0)
+
+    def test_a_header_that_does_not_come_in_time_closes_the_connection(self):
+        begun = time.monotonic()
+        ends(self.say(header("192.0.2.7")[:20]))
+        self.assertGreater(time.monotonic() - begun, 4)
+        self.server.expect("refused 127.8.0.1 proxy-header")
+
+    def test_a_balancer_may_look_whether_the_hub_is_there(self):
+        for _ in range(20):
+            self.server.connect("127.8.0.1", self.server.proxy_port).close()
+        self.assertEqual(self.sftp(header("192.0.2.7")).returncode, 0)
+        self.server.expect("alice logged in from 192.0.2.7")
+        self.assertFalse([line for line in self.server.said if "refused" in line])
+
+    def test_a_header_is_not_believed_where_clients_connect(self):
+        connection = self.server.connect("127.8.0.1")
+        connection.sendall(header("192.0.2.7"))
+        connection.shutdown(socket.SHUT_WR)
+        ends(connection)
+        self.server.expect("refused 127.8.0.1 key-exchange")
+
+    def test_headers_that_are_waited_for_do_not_keep_the_hub_from_stopping(self):
+        with self.say(header("192.0.2.7")[:20]):
+            time.sleep(0.3)
+            begun = time.monotonic()
+            self.assertEqual(self.server.stop(), 0)
+            self.assertLess(time.monotonic() - begun, 4)
 
 
 class Reload(hub.HubCase):

@@ -192,6 +192,9 @@ int main(int count, char** arguments) {
   set("reserved", settings.limits.reserved);
   set("ban_seconds", settings.limits.ban_seconds);
 
+  if (options["proxies"] != 0)
+    settings.proxy_listen = {"127.0.0.1", 0, {*network::Network::parse("127.8.0.0/16")}};
+
   Files files;
   if (options.contains("file_mib")) files["/file"].resize(std::size_t{options["file_mib"]} * 1024 * 1024);
   Worker worker;
@@ -226,6 +229,7 @@ int main(int count, char** arguments) {
   server.declare(network::Networks({*network::Network::parse(kDeclared)}));
   server.start();
   say("host_key " + key.public_line() + " " + key.fingerprint());
+  if (settings.proxy_listen) say("proxy_port " + std::to_string(server.proxy_port()));
   say("port " + std::to_string(server.port()));
   net::wait_for_stop([] { say("reload"); });
   server.stop();

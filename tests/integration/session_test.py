@@ -32,7 +32,8 @@ class Server:
         self.listener = threading.Thread(target=self._listen)
         self.listener.start()
         self.host_key = self.expect(r"host_key (\S+ \S+)").group(1)
-        self.port = int(self.expect(r"port (\d+)").group(1))
+        self.port = int(self.expect(r"^port (\d+)").group(1))
+        self.proxy_port = next((int(line.split()[1]) for line in self.said if line.startswith("proxy_port")), None)
         (self.folder / "known_hosts").write_text(f"[127.0.0.1]:{self.port} {self.host_key}\n")
 
     def _listen(self):
@@ -67,8 +68,8 @@ class Server:
         return subprocess.run(["ssh", *self.options(key), "-p", str(self.port), *arguments],
                               capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL, **popen)
 
-    def connect(self, source="127.0.0.1"):
-        return socket.create_connection(("127.0.0.1", self.port), timeout=20, source_address=(source, 0))
+    def connect(self, source="127.0.0.1", port=None):
+        return socket.create_connection(("127.0.0.1", port or self.port), timeout=20, source_address=(source, 0))
 
 
 class SessionTest(unittest.TestCase):

@@ -63,6 +63,17 @@ TEST(Hub, TakesWhatItIsGiven) {
   EXPECT_EQ(hub.ledger, "/srv/ledger");
 }
 
+TEST(Hub, ListensForLoadBalancersIfItIsTold) {
+  EXPECT_FALSE(read(kLeast).proxy_listen);
+  const Hub hub =
+      read(kLeast + "[proxy_listen]\naddress = \"192.0.2.1\"\nfrom = [\"10.0.0.0/8\", \"192.0.2.9\"]\n");
+  ASSERT_TRUE(hub.proxy_listen);
+  EXPECT_EQ(hub.proxy_listen->address, "192.0.2.1");
+  EXPECT_EQ(hub.proxy_listen->port, 2223);
+  ASSERT_EQ(hub.proxy_listen->from.size(), 2U);
+  EXPECT_EQ(hub.proxy_listen->from[1].text(), "192.0.2.9/32");
+}
+
 struct Case {
   std::string line;  // follows kLeast as line 3
   std::string mistake;
@@ -87,6 +98,12 @@ TEST(Hub, PlacesEveryMistake) {
       {"[limits]\nban_seconds = 60\nban_longest_seconds = 59",
        "c.toml:5:23: \"ban_longest_seconds\" is 59, less than \"ban_seconds\": expected 60 or more"},
       {"[limits]\nreserved = 1001", "c.toml:4:12: \"reserved\" is 1001: expected an integer from 0 to 1000"},
+      {"[proxy_listen]", "c.toml:3:1: the key \"from\" is missing: expected an array of strings"},
+      {"[proxy_listen]\nport = 2222\nfrom = [\"10.0.0.0/8\"]",
+       "c.toml:4:8: this is where [listen] listens already: expected another address or port"},
+      {"[proxy_listen]\nfrom = [\"10.0.0.1/8\"]",
+       "c.toml:4:9: \"10.0.0.1/8\" is not a network: expected such as 192.0.2.0/24 or 2001:db8:7::/48, with "
+       "no bit set beyond its length, or one address"},
       {"[paths]\npolicies = \"/var/lib/chancery/objects\"",
        "c.toml:4:12: \"policies\" is the same path as \"objects\": expected another"},
       {"[paths]\nledger_socket = \"/" + std::string(107, 's') + "\"",
