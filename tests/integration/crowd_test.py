@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import session_test
 MIB = 1024 * 1024
 FLOOD = pathlib.Path(__file__).with_name("flood.py")
 NETWORK, DECLARED = "127.9.0.0/16", "127.9.0.1"  # of the sender
+AS_THE_SYSTEM_HAS_IT = socket.inet_aton(DECLARED)[::-1].hex().upper()  # in /proc/net/tcp
 SESSIONS = int(os.environ.get("CHANCERY_CROWD", "100"))
 
 
@@ -33,12 +35,14 @@ def sockets(pid):
 
 
 def held(pid, port):
-    """How many connections a process has accepted on its port and not closed: those that it has before and after we look
-    which sockets are on the port, so that it had them all at one moment."""
+    """How many connections of strangers a process has accepted on its port and not closed: those that it has before and
+    after we look which sockets are on the port, so that it had them all at one moment."""
     before = sockets(pid)
     lines = [line.split() for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]]
     both = before & sockets(pid)
-    return sum(1 for line in lines if line[1].endswith(f":{port:04X}") and line[3] != "0A" and f"socket:[{line[9]}]" in both)
+    strangers = {f"socket:[{line[9]}]" for line in lines if line[1].endswith(f":{port:04X}") and line[3] != "0A"
+                 and not line[2].startswith(AS_THE_SYSTEM_HAS_IT)}  # a line may be there twice
+    return len(strangers & both)
 
 
 class Crowd:
@@ -121,7 +125,7 @@ class Flood(Limited):
         print(f"{said.strip()}; {most_held} held, {most_resident / MIB:.0f} MiB, {logins} log-ins, the slowest in "
               f"{slowest:.1f} s ", file=sys.stderr, end="")
         self.assertIn("of 10000", said)
-        self.assertLessEqual(most_held, 100 + 1)  # and one that is being turned away
+        self.assertLessEqual(most_held, 100 + 1)  # and one that is just being turned away
         self.assertGreater(most_held, 50, "the flood was none")
         self.assertLess(most_resident, 256 * MIB)
         self.assertLess(slowest, 10)
