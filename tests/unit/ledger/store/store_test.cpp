@@ -233,5 +233,21 @@ TEST(Store, an_unknown_schema_is_refused) {
   EXPECT_EQ(fault_of([&] { (void)Store::open(folder / "ledger", Mode::read_write); }), Fault::damaged);
 }
 
+// Pages are given back behind a reader, many times over for so many rows.
+TEST(Store, what_was_read_stays_readable_to_the_end_of_the_snapshot) {
+  const Folder folder;
+  fill(folder / "ledger", 40, 1000);
+  const Store store = Store::open(folder / "ledger", Mode::read_only);
+  const Snapshot snapshot = store.snapshot();
+  std::vector<std::string_view> kept;
+  snapshot.visit_entries(0, [&](std::uint64_t seq, std::string_view text) {
+    kept.push_back(text);
+    EXPECT_EQ(snapshot.entry(seq / 2), kept[seq / 2]);
+    return true;
+  });
+  ASSERT_EQ(kept.size(), 40'000U);
+  for (std::uint64_t seq = 0; seq < kept.size(); ++seq) ASSERT_EQ(kept[seq], text_of(seq));
+}
+
 }  // namespace
 }  // namespace chancery::store
