@@ -36,7 +36,8 @@ struct Past {
       visit;
 };
 
-// A file on its way that its own agency may see: a temporary name, or an upload under way.
+// A file on its way that its own account may see: a temporary name, an upload under way, one that was cut
+// off, or a manifest of the last day.
 struct InProgress {
   std::string id;  // of the transfer
   std::string name;
@@ -71,11 +72,13 @@ class Exchange {
   // Goes on with it: Upload::resume().
   std::shared_ptr<Upload> resume(const Caller& caller, const std::shared_ptr<Upload>& unfinished,
                                  std::uint64_t offset);
-  // The client has closed its upload: it is finished, or, under a temporary name, kept for its rename.
+  // The client has closed its upload: it is finished, or it waits for its rename or its manifest, or it is a
+  // manifest and finishes the file that it is of.
   void close(const std::shared_ptr<Upload>& upload, Done done);
   // The session ended with the upload open: it is kept for an hour, of an account at most four.
   void drop(const std::shared_ptr<Upload>& upload);
-  // Finishes a closed temporary upload under its final name, or renames a delivered file: which is refused.
+  // Finishes a closed temporary upload under its final name (with manifests, lets it wait for its own or be
+  // one), or renames a delivered file: which is refused.
   void rename(const Caller& caller, const std::string& route, const std::string& from, const std::string& to,
               Done done);
   // Gives up a temporary upload; anything else in /send is refused.

@@ -10,6 +10,7 @@
 #include <botan/hash.h>
 #include <botan/hex.h>
 
+#include "daemon/transfer/manifest.h"
 #include "policies/seal/seal.h"
 
 namespace chancery::transfer {
@@ -28,6 +29,11 @@ struct Refused {
 };
 
 std::string hex_digest(Botan::HashFunction& hash) { return Botan::hex_encode(hash.final_stdvec(), false); }
+
+Problem manifest_too_long() {
+  return {Problem::Kind::denied,
+          "A manifest is one line, as sha256sum prints it for one file. Please upload that."};
+}
 
 Problem not_recorded() {
   return {Problem::Kind::failed,
@@ -74,18 +80,22 @@ Upload::Upload(Desk desk, Post post, Caller caller, std::shared_ptr<const route:
       route_(std::move(route)),
       name_(std::move(name)),
       temporary_(temporary),
+      awaits_manifest_(policy_->routes.find(route_)->second.finish == route::Finish::manifest),
+      manifest_(route::manifest_of(policy_->routes.find(route_)->second, name_).has_value()),
       id_(entry::to_hex(entry::new_id())),
       begun_(desk_.clock()),
       since_(begun_) {}
 
-Upload::Upload(const Upload& old, Caller caller)
+Upload::Upload(const Upload& old, Caller caller, std::string name, bool temporary)
     : desk_(old.desk_),
       post_(old.post_),
       caller_(std::move(caller)),
       policy_(old.policy_),
       route_(old.route_),
-      name_(old.name_),
-      temporary_(old.temporary_),
+      name_(std::move(name)),
+      temporary_(temporary),
+      awaits_manifest_(old.awaits_manifest_),
+      manifest_(old.manifest_),
       id_(old.id_),
       begun_(old.begun_),
       since_(desk_.clock()) {}
@@ -136,6 +146,10 @@ void Upload::supersede() { superseded_ = true; }
 
 void Upload::lose(std::function<void(bool)> told) {
   post_([self = shared_from_this(), told = std::move(told)] {
+    if (self->manifest_) {
+      self->ended_ = true;
+      return told(false);
+    }
     if (!self->ended_ && self->contiguous() > 0 && !self->superseded_) {
       self->drop_early();
       self->enter(Phase::lost);
@@ -153,7 +167,7 @@ void Upload::lose(std::function<void(bool)> told) {
 std::shared_ptr<Upload> Upload::resume(const std::shared_ptr<Upload>& old, Caller caller,
                                        std::uint64_t offset,
                                        std::function<void(const std::shared_ptr<Upload>&)> done) {
-  std::shared_ptr<Upload> upload(new Upload(*old, std::move(caller)));
+  std::shared_ptr<Upload> upload(new Upload(*old, std::move(caller), old->name_, old->temporary_));
   upload->post_([upload, old, offset, done = std::move(done)] {
     upload->adopt(*old, offset);
     if (!upload->ended_) done(upload);
@@ -177,6 +191,7 @@ void Upload::adopt(Upload& old, std::uint64_t offset) {
   old.ended_ = true;
   old.drop_early();
   pipeline_ = std::move(old.pipeline_);
+  head_ = std::move(old.head_);
   {
     const std::lock_guard lock(old.mutex_);
     old.failed_ =
@@ -302,9 +317,16 @@ void Upload::open_pipeline() {
 }
 
 void Upload::consume(const std::vector<std::uint8_t>& data) {
-  open_pipeline();
-  pipeline_->hash->update(data);
-  for (const auto& output : pipeline_->outputs) output->sealer->update(data);
+  if (awaits_manifest_)
+    head_.append(data.begin(), data.begin() + static_cast<std::ptrdiff_t>(
+                                                  std::min(data.size(), kMostManifestBytes - head_.size())));
+  if (!manifest_) {
+    open_pipeline();
+    pipeline_->hash->update(data);
+    for (const auto& output : pipeline_->outputs) output->sealer->update(data);
+  } else if (contiguous() + data.size() > kMostManifestBytes) {
+    throw Refused{"manifest-invalid", manifest_too_long()};
+  }
   const std::lock_guard lock(mutex_);
   contiguous_ += data.size();
 }
@@ -329,19 +351,48 @@ void Upload::check_not_withdrawn() const {
                   policy->hash};
 }
 
-void Upload::finish(std::string name, Done done) {
-  post_([self = shared_from_this(), name = std::move(name), done = std::move(done)] {
-    self->run(done, [&] { self->commit(name, done); });
+void Upload::finish(std::string name, Done done, std::string sha256) {
+  post_([self = shared_from_this(), name = std::move(name), done = std::move(done),
+         sha256 = std::move(sha256)] { self->run(done, [&] { self->commit(name, done, sha256); }); });
+}
+
+void Upload::take_text(std::function<void(std::variant<std::string, Problem>)> use) {
+  post_([self = shared_from_this(), use = std::move(use)] {
+    const Done fail = [&](const std::optional<Problem>& problem) { use(*problem); };
+    self->run(fail, [&] {
+      self->check_whole();
+      if (self->contiguous() > kMostManifestBytes) throw Refused{"manifest-invalid", manifest_too_long()};
+      const std::string text = std::move(self->head_);
+      self->discard();
+      use(text);
+    });
   });
 }
 
-void Upload::commit(const std::string& name, const Done& done) {
+void Upload::name_finally(const std::shared_ptr<Upload>& old, std::string name,
+                          std::function<void(std::variant<std::shared_ptr<Upload>, Problem>)> done) {
+  const std::shared_ptr<Upload> upload(new Upload(*old, old->caller_, std::move(name), false));
+  upload->post_([upload, old, done = std::move(done)] {
+    upload->adopt(*old, old->contiguous());
+    if (auto problem = upload->failed()) return done(*problem);
+    upload->enter(Phase::waiting);
+    done(upload);
+  });
+}
+
+// `expected` is the digest a manifest gives; empty for none.
+void Upload::commit(const std::string& name, const Done& done, const std::string& expected) {
   if (ended_) return done(Problem{Problem::Kind::failed, "This file was already finished."});
   check_whole();
   check_not_withdrawn();
   if (!desk_.recorder.available()) throw Refused{"ledger-unavailable", not_recorded()};
   open_pipeline();
   const std::string sha256 = hex_digest(*pipeline_->hash);
+  if (!expected.empty() && expected != sha256)
+    throw Refused{
+        "manifest-mismatch",
+        {Problem::Kind::denied, "The manifest gives the SHA-256 " + expected + ", but what arrived has " +
+                                    sha256 + ". Please upload the file and its manifest again."}};
   for (const auto& output : pipeline_->outputs) {
     output->sealer->finish();
     output->sealed_sha256 = hex_digest(*output->sealed_hash);
@@ -414,6 +465,7 @@ void Upload::give_up(const std::string& code, const std::string& reason) {
     const std::lock_guard lock(mutex_);
     failed_ = Problem{Problem::Kind::failed, reason};
   }
+  if (manifest_) return;  // it is no transfer
   desk_.recorder.record_ended(
       {caller_, "file.abandoned", id_, route_, policy_->hash, code, name_, reason, contiguous()});
 }

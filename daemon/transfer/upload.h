@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "daemon/object/object_store.h"
@@ -52,8 +53,20 @@ class Upload : public std::enable_shared_from_this<Upload> {
 
   // The file is whole and its final name is `name`: seals the last chunk, makes the objects durable, appends
   // file.accepted with its deliveries, and only then answers success. The answer to an unknown outcome says
-  // so. If the policy in force has withdrawn the route meanwhile, the upload is refused.
-  void finish(std::string name, Done done);
+  // so. If the policy in force has withdrawn the route meanwhile, the upload is refused; also when `sha256`
+  // is given (hex) and is not what has arrived.
+  void finish(std::string name, Done done, std::string sha256 = {});
+
+  // Whether it is the manifest of another file by its name: nothing of it goes to the disk.
+  bool is_manifest() const { return manifest_; }
+  // Ends an upload that turned out to be a manifest, without a trace: `use` is given its text, after every
+  // write. A Problem is a failed upload's, or that it is too long for one.
+  void take_text(std::function<void(std::variant<std::string, Problem>)> use);
+
+  // Closes it under another name, which is not temporary, to await its manifest: `done` is given what waits
+  // from then on.
+  static void name_finally(const std::shared_ptr<Upload>& old, std::string name,
+                           std::function<void(std::variant<std::shared_ptr<Upload>, Problem>)> done);
 
   // Gives it up: nothing of it is kept, and file.abandoned is recorded (unless a refusal already was).
   void abandon(std::string code, std::string reason);
@@ -95,12 +108,14 @@ class Upload : public std::enable_shared_from_this<Upload> {
   const std::string& name() const { return name_; }
   const std::shared_ptr<const route::Policy>& policy() const { return policy_; }
   bool temporary() const { return temporary_; }
+  // Whether closing it leaves it waiting: for its rename, or for its manifest.
+  bool waits_when_closed() const { return temporary_ || awaits_manifest_; }
   // When its first session began it.
   entry::Micros begun() const { return begun_; }
 
  private:
   struct Pipeline;
-  Upload(const Upload& old, Caller caller);
+  Upload(const Upload& old, Caller caller, std::string name, bool temporary);
   void adopt(Upload& old, std::uint64_t offset);
   void take(std::uint64_t offset, std::vector<std::uint8_t> data);
   void consume(const std::vector<std::uint8_t>& data);
@@ -108,7 +123,7 @@ class Upload : public std::enable_shared_from_this<Upload> {
   void check_size(std::uint64_t size) const;
   void check_whole() const;
   void check_not_withdrawn() const;
-  void commit(const std::string& name, const Done& done);
+  void commit(const std::string& name, const Done& done, const std::string& sha256);
   std::vector<entry::Event> batch(const std::string& name, const std::string& sha256) const;
   void enter(Phase phase);
   void give_up(const std::string& code, const std::string& reason);
@@ -124,12 +139,15 @@ class Upload : public std::enable_shared_from_this<Upload> {
   const std::string route_;
   const std::string name_;
   const bool temporary_;
+  const bool awaits_manifest_;  // its route finishes files by manifests
+  const bool manifest_;
   const std::string id_;
   const entry::Micros begun_;
 
   // Used on the strand only.
   std::unique_ptr<Pipeline> pipeline_;
   std::map<std::uint64_t, std::vector<std::uint8_t>> early_;
+  std::string head_;  // the first bytes, where it may turn out to be a manifest
   bool ended_ = false;
   std::atomic<bool> superseded_ = false;
   std::atomic<bool> expects_earlier_ = false;

@@ -96,6 +96,8 @@ void list_routes(std::ostringstream& out, const std::vector<const route::Route*>
       for (const std::string& pattern : route->accept) out << " " << pattern;
       out << ", at most " << route->max_size << " bytes";
       if (route->finish == route::Finish::rename) out << ", uploaded under a temporary name and then renamed";
+      if (route->finish == route::Finish::manifest)
+        out << ", each followed by its NAME.sha256 as sha256sum prints it";
     }
     out << "\n";
   }

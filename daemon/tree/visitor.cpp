@@ -230,7 +230,7 @@ struct Tree::Visitor {
   // Nothing was written: under a temporary name the client has found that all of it is here, and will rename
   // it. Elsewhere this would deliver what may be half a file.
   void close_untouched(const Upload& unfinished) const {
-    if (!unfinished->temporary())
+    if (!unfinished->waits_when_closed())
       return answer(failure("The hub has the first " + std::to_string(unfinished->contiguous()) +
                             " bytes of this file, from a connection that was cut off, and cannot tell "
                             "whether that is all of it. "

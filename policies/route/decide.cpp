@@ -101,7 +101,8 @@ std::string listed(const std::vector<std::string>& patterns) {
 
 // The part of a decision that is about the file.
 Decision judge_file(const Route& route, const Upload& upload) {
-  if (auto mistake = name_mistake(upload.name)) {
+  const std::string_view name = manifest_of(route, upload.name).value_or(upload.name);
+  if (auto mistake = name_mistake(name)) {
     return no(Refusal::name_invalid, std::move(*mistake));
   }
   if (!upload.temporary && !upload.renamed && route.finish == Finish::rename) {
@@ -110,9 +111,9 @@ Decision judge_file(const Route& route, const Upload& upload) {
                   " takes files by renaming: upload under a temporary name, such as "
                   "NAME.part, then rename it to NAME.");
   }
-  if (!upload.temporary && !accepts(route, upload.name)) {
+  if (!upload.temporary && !accepts(route, name)) {
     return no(Refusal::name_not_accepted, named(route.id) + " does not accept a file named \"" +
-                                              std::string(upload.name) + "\". It accepts names such as " +
+                                              std::string(name) + "\". It accepts names such as " +
                                               listed(route.accept) + ".");
   }
   if (upload.size > route.max_size) {
@@ -136,6 +137,14 @@ std::vector<const Route*> routes_where(const Policy& policy, std::string_view ag
 }
 
 }  // namespace
+
+std::optional<std::string_view> manifest_of(const Route& route, std::string_view name) {
+  constexpr std::string_view kSuffix = ".sha256";
+  if (route.finish != Finish::manifest || name.size() <= kSuffix.size() || !name.ends_with(kSuffix)) {
+    return std::nullopt;
+  }
+  return name.substr(0, name.size() - kSuffix.size());
+}
 
 std::string_view to_code(Refusal refusal) {
   return std::ranges::find(kCodes, refusal, &RefusalRow::refusal)->code;

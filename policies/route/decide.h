@@ -55,6 +55,10 @@ struct Upload {
 // "Names"). Returns a sentence that does not repeat the name, or nullopt for a good one.
 [[nodiscard]] std::optional<std::string> name_mistake(std::string_view name);
 
+// NAME, if the file is the manifest NAME.sha256 of another on a route that finishes files by manifests. It is
+// judged by the name it is of.
+[[nodiscard]] std::optional<std::string_view> manifest_of(const Route& route, std::string_view name);
+
 // Routes an agency sends on or receives from, whatever their state, in byte order of their ids.
 std::vector<const Route*> routes_from(const Policy& policy, std::string_view agency);
 std::vector<const Route*> routes_to(const Policy& policy, std::string_view agency);

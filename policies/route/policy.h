@@ -15,7 +15,7 @@
 namespace chancery::route {
 
 enum class State { draft, shadow, pilot, live, suspended, retired };
-enum class Finish { close, rename };
+enum class Finish { close, rename, manifest };
 
 std::string_view to_string(State state);
 std::string_view to_string(Finish finish);

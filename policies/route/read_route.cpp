@@ -13,7 +13,7 @@ constexpr std::size_t kMaxAgencies = 1000;
 constexpr std::size_t kMaxPatterns = 100;
 
 constexpr std::array<std::string_view, 6> kStates{"draft", "shadow", "pilot", "live", "suspended", "retired"};
-constexpr std::array<std::string_view, 2> kFinishes{"close", "rename"};
+constexpr std::array<std::string_view, 3> kFinishes{"close", "rename", "manifest"};
 
 // Where a word stands in a table whose order is that of an enumeration.
 template <typename Enum, std::size_t Count>

@@ -24,9 +24,9 @@ class ResumeTest : public testing::Test {
     settle(upload);
     return upload;
   }
-  // Waits until everything before it on the upload's strand is done: an empty write changes nothing.
+  // Waits until everything before it on the upload's strand is done.
   static void settle(const std::shared_ptr<Upload>& upload) {
-    Stage::wait([&](Done done) { upload->write(upload->contiguous(), {}, std::move(done)); });
+    Stage::wait([&](const Done& done) { upload->settle([done](std::uint64_t) { done(std::nullopt); }); });
   }
   std::shared_ptr<Upload> unfinished(const std::string& name, const Caller& caller) {
     return std::get<std::shared_ptr<Upload>>(stage.exchange->find_unfinished(caller, "flow", name));

@@ -133,8 +133,8 @@ TEST_F(PolicyFiles, PlaceEveryMistakeBetweenThem) {
        route("r2", "from = [\"acute\"]\nto = [\"council\"]\n"),
        {"routes/r1.toml:1:6: \"id\" is \"r2\", but the file is named r1.toml: expected the same"}},
       {"routes/r1.toml",
-       route("r1", "from = [\"acute\"]\nto = [\"council\"]\nfinish = \"manifest\"\n"),
-       {"routes/r1.toml:6:10: \"finish\" is \"manifest\": expected close or rename"}},
+       route("r1", "from = [\"acute\"]\nto = [\"council\"]\nfinish = \"digest\"\n"),
+       {"routes/r1.toml:6:10: \"finish\" is \"digest\": expected close, rename or manifest"}},
       {"routes/r1.toml",
        route("r1", "from = [\"acute\"]\nto = [\"council\"]\nstate = \"Live\"\n"),
        {"routes/r1.toml:6:9: \"state\" is \"Live\": expected draft, shadow, pilot, live, suspended or "
