@@ -7,11 +7,11 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "ledger/service/client.h"
+#include "tests/unit/temporary_folder.h"
 
 namespace chancery {
 
@@ -72,11 +72,6 @@ inline entry::Event refused_file(std::uint64_t number) {
 // A folder of its own for the ledger of a test.
 class LedgerFault : public ::testing::Test {
  protected:
-  LedgerFault() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "chancery-fault-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
-    folder_ = pattern;
-  }
   ~LedgerFault() override { std::filesystem::remove_all(folder_); }
 
   // Its size once it answers.
@@ -92,7 +87,7 @@ class LedgerFault : public ::testing::Test {
     return 0;
   }
 
-  std::filesystem::path folder_;
+  std::filesystem::path folder_ = make_temporary_folder("chancery-fault");
 };
 
 }  // namespace chancery

@@ -10,13 +10,13 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include "ledger/entry/entry.h"
 #include "ledger/exports/exports.h"
 #include "ledger/exports/folder.h"
 #include "ledger/exports/layout.h"
 #include "ledger/note/note.h"
+#include "tests/unit/temporary_folder.h"
 
 namespace chancery::exports {
 
@@ -89,11 +89,6 @@ struct GrowingLedger {
 
 class ExportTest : public ::testing::Test {
  protected:
-  ExportTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "chancery-export-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
-    folder_ = pattern;
-  }
   ~ExportTest() override { std::filesystem::remove_all(folder_); }
 
   Result write(GrowingLedger& ledger, const std::string& out, const std::string& policies = "") {
@@ -126,7 +121,7 @@ class ExportTest : public ::testing::Test {
     std::ofstream(folder_ / path, std::ios::binary) << bytes;
   }
 
-  std::filesystem::path folder_;
+  std::filesystem::path folder_ = make_temporary_folder("chancery-export");
 };
 
 }  // namespace chancery::exports

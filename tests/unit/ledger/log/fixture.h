@@ -9,21 +9,16 @@
 #include <thread>
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include "ledger/log/log.h"
 #include "tests/unit/ledger/log/accepted.h"
+#include "tests/unit/temporary_folder.h"
 
 namespace chancery::log {
 
 // A ledger in a folder of its own, with clocks that stand until they are moved.
 class LogTest : public ::testing::Test {
  protected:
-  LogTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "chancery-log-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
-    folder_ = pattern;
-  }
   ~LogTest() override { std::filesystem::remove_all(folder_); }
 
   Options options() {
@@ -62,7 +57,7 @@ class LogTest : public ::testing::Test {
     return found.empty() ? entry::Entry{} : std::get<entry::Entry>(entry::parse(found[0].text));
   }
 
-  std::filesystem::path folder_;
+  std::filesystem::path folder_ = make_temporary_folder("chancery-log");
   std::atomic<entry::Micros> wall_{1'800'000'000'000'000};
   std::atomic<entry::Micros> steady_{5'000'000};
   std::size_t map_bytes_ = store::kMapBytes;

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include "ledger/service/frame.h"
 #include "ledger/service/server.h"
 #include "tests/unit/ledger/log/accepted.h"
+#include "tests/unit/temporary_folder.h"
 
 namespace chancery::service {
 
@@ -74,9 +74,7 @@ class RawClient {
 class ServiceTest : public ::testing::Test {
  protected:
   ServiceTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "chancery-service-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
-    folder_ = pattern;
+    folder_ = make_temporary_folder("chancery-service");
     options_.socket = folder_ / "socket";
     options_.hub_uid = options_.admin_uid = ::geteuid();
   }

@@ -7,11 +7,11 @@
 #include <iterator>
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include "ledger/exports/exports.h"
 #include "ledger/exports/sums.h"
 #include "tests/unit/ledger/verify/ledger_in_memory.h"
+#include "tests/unit/temporary_folder.h"
 
 // An export that was changed is found out, and the place is named.
 namespace chancery::verify {
@@ -50,9 +50,7 @@ LedgerInMemory ledger_of(std::size_t entries) {
 class ExportedTest : public ::testing::Test {
  protected:
   ExportedTest() {
-    std::string pattern = (fs::temp_directory_path() / "chancery-exported-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
-    folder_ = pattern;
+    folder_ = make_temporary_folder("chancery-exported");
     out_ = folder_ / "out";
   }
   ~ExportedTest() override { fs::remove_all(folder_); }

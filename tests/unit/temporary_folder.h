@@ -1,0 +1,18 @@
+#pragma once
+
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+
+#include <stdlib.h>
+
+namespace chancery {
+
+// Makes a folder for a test alone, whose name begins so; the test removes it.
+inline std::filesystem::path make_temporary_folder(const std::string& name) {
+  std::string pattern = (std::filesystem::temp_directory_path() / (name + "-XXXXXX")).string();
+  if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
+  return pattern;
+}
+
+}  // namespace chancery
