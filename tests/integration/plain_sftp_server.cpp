@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <map>
@@ -186,11 +187,10 @@ class Files {
     require(::unlinkat(AT_FDCWD, remove.path.c_str(), AT_REMOVEDIR) == 0);
     return ok();
   }
+  // Whether something is there or not, as in docs/sftp.md.
   static Reply answer(std::uint64_t, const RealPath& real) {
-    const std::unique_ptr<char, decltype(&std::free)> path(
-        ::realpath(real.path.empty() ? "." : real.path.c_str(), nullptr), &std::free);
-    require(path != nullptr);
-    return NamesReply{{{path.get(), path.get(), {}}}};
+    const std::string path = std::filesystem::weakly_canonical(real.path.empty() ? "." : real.path).string();
+    return NamesReply{{{path, path, {}}}};
   }
   static Reply answer(std::uint64_t, const Rename& rename) {
     require(::renameat2(AT_FDCWD, rename.from.c_str(), AT_FDCWD, rename.to.c_str(),
