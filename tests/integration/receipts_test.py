@@ -69,7 +69,10 @@ class Receipts(unittest.TestCase):
         client = self.hub.paramiko(self.sender)
         file = client.open_sftp().open(f"{self.hub.send_folder()}/vanished.csv", "wb")
         file.write(b"x" * 100_000)
+        file.flush()
         client.get_transport().sock.close()
+        # Kept for its client to go on with, until it is given up.
+        self.hub.sftp(self.sender, f"rm {self.hub.send_folder()}/vanished.csv")
         sealed, plain = self.collect("oct.csv")
 
         def abandoned():
