@@ -1,4 +1,5 @@
-"""One large file through a whole hub with OpenSSH's client: 1 GiB, or as many MiB as the first argument says."""
+"""One large file through a whole hub with OpenSSH's client: 1 GiB, or as many MiB as the first argument says. Further
+arguments of the form NAME=VALUE are options of the client."""
 
 import hashlib
 import os
@@ -10,6 +11,8 @@ from hub import BIN, Hub
 
 MIB = 1 << 20
 MEBIBYTES = int(sys.argv.pop(1)) if len(sys.argv) > 1 and sys.argv[1].isdigit() else 1024
+OPTIONS = [word for option in [a for a in sys.argv[1:] if "=" in a] for word in ("-o", option)]
+sys.argv = [a for a in sys.argv if "=" not in a]
 BLOCK = os.urandom(MIB)
 MOST_GROWN = 32  # MiB; what a session may hold is 4, the rest is for the allocator
 
@@ -32,10 +35,11 @@ class Large(unittest.TestCase):
                     file.write(block(number))
                     sent.update(block(number))
             before = self.memory("VmRSS")
-            self.hub.sftp(self.hub.sender, f"put {path} {self.hub.send_folder()}/", timeout=600)
+            self.hub.sftp(self.hub.sender, f"put {path} {self.hub.send_folder()}/", options=OPTIONS, timeout=600)
             path.unlink()
             sealed = self.hub.root / "large.bin.age"
-            self.hub.sftp(self.hub.receiver, f"get {self.hub.collect_folder()}/large.bin.age {sealed}", timeout=600)
+            self.hub.sftp(self.hub.receiver, f"get {self.hub.collect_folder()}/large.bin.age {sealed}", options=OPTIONS,
+                          timeout=600)
             grown = self.memory("VmHWM") - before
             self.assertEqual(self.open(sealed), sent.hexdigest())
             (accepted,) = [e for e in self.hub.entries() if e["event"] == "file.accepted"]
