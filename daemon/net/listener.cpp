@@ -8,6 +8,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "daemon/net/rarely.h"
 #include "daemon/net/server.h"
 
 namespace chancery::net {
@@ -44,7 +45,7 @@ struct Listener::Impl {
   asio::steady_timer timer;
   Accepted accepted;
   std::function<void(const std::string&)> log;
-  bool paused = false;
+  Rarely want;
 };
 
 Listener::Listener(asio::io_context& context, const std::string& address, std::uint16_t port,
@@ -81,7 +82,6 @@ void Listener::Impl::accept() {
   acceptor.async_accept(*from, [this, from](const Code& error, tcp::socket socket) {
     if (error == asio::error::operation_aborted || !acceptor.is_open()) return;
     if (is_want(error)) return pause(error);
-    if (!error && std::exchange(paused, false)) log("Connections are accepted again.");
     accept();
     if (!error) hand_over(std::move(socket), *from);
   });
@@ -96,7 +96,7 @@ void Listener::Impl::hand_over(tcp::socket socket, const tcp::endpoint& from) co
 }
 
 void Listener::Impl::pause(const Code& error) {
-  if (!std::exchange(paused, true))
+  if (want.begins())
     log("No connection can be accepted for now: " + error.message() + ". It is tried each second.");
   timer.expires_after(kPause);
   timer.async_wait([this](const Code& cancelled) {

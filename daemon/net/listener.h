@@ -20,8 +20,8 @@ class Listener {
   // A connection, not blocking, and the IP address it is from, IPv4 also when it came to a socket for both.
   using Accepted = std::function<void(Socket socket, const std::string& address)>;
 
-  // Listens, but accepts nothing yet; port 0 is any that is free. Throws Error. `log` is told once when
-  // connections cannot be accepted for want of descriptors or memory, and once when they can again.
+  // Listens, but accepts nothing yet; port 0 is any that is free. Throws Error. `log` is told when
+  // connections cannot be accepted for want of descriptors or memory, but not while that goes on.
   Listener(boost::asio::io_context& context, const std::string& address, std::uint16_t port,
            Accepted accepted, std::function<void(const std::string&)> log);
   ~Listener();

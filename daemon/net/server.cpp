@@ -25,6 +25,7 @@
 #include "daemon/net/admission.h"
 #include "daemon/net/introductions.h"
 #include "daemon/net/listener.h"
+#include "daemon/net/rarely.h"
 #include "daemon/session/connection.h"
 
 namespace chancery::net {
@@ -86,6 +87,7 @@ struct Server::Impl {
   mutable std::mutex mutex;
   bool stopping = false;
   std::uint64_t last_number = 0;
+  Rarely dropping;
   std::map<std::uint64_t, std::function<void()>> running;  // how to end each session
   // The threads come last: their contexts hold sessions, which use all of the above until they are destroyed.
   std::vector<std::unique_ptr<IoThread>> threads;
@@ -174,7 +176,7 @@ void Server::Impl::serve(IoThread& thread, Socket socket, const std::string& add
   } catch (const std::exception& error) {
     --thread.sessions;
     forget(number);
-    hooks.log(std::string("A connection was dropped: ") + error.what());
+    if (dropping.begins()) hooks.log(std::string("Connections are dropped: ") + error.what());
   }
 }
 

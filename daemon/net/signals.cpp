@@ -8,17 +8,23 @@
 
 namespace chancery::net {
 
-int wait_for_stop(const std::function<void()>& reload) {
-  std::signal(SIGPIPE, SIG_IGN);
+struct Signals::Impl {
+  boost::asio::io_context context{1};
+  boost::asio::signal_set signals{context, SIGTERM, SIGINT, SIGHUP};
+};
+
+Signals::Signals() : impl_(std::make_unique<Impl>()) { std::signal(SIGPIPE, SIG_IGN); }
+
+Signals::~Signals() = default;
+
+int Signals::wait_for_stop(const std::function<void()>& reload) {
   // They may be blocked, so that threads made before this do not take them.
   sigset_t ours;
   sigemptyset(&ours);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&ours, signal);
-  boost::asio::io_context context(1);
-  boost::asio::signal_set signals(context, SIGTERM, SIGINT, SIGHUP);
   int stopped_by = 0;
   const std::function<void()> wait = [&] {
-    signals.async_wait([&](const boost::system::error_code& error, int signal) {
+    impl_->signals.async_wait([&](const boost::system::error_code& error, int signal) {
       if (error) return;
       if (signal != SIGHUP) {
         stopped_by = signal;
@@ -30,7 +36,7 @@ int wait_for_stop(const std::function<void()>& reload) {
   };
   wait();
   ::pthread_sigmask(SIG_UNBLOCK, &ours, nullptr);
-  context.run();
+  impl_->context.run();
   return stopped_by;
 }
 

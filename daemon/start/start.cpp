@@ -225,6 +225,7 @@ int serve(const std::filesystem::path& directory) {
   const hub::Hub& settings = config->hub;
   block_signals();
   raise_descriptor_limit();
+  net::Signals signals;
 
   const auto key = session::load_or_make_host_key(settings.host_key);
   auto client = std::make_unique<service::Client>(settings.ledger_socket, service::Role::hub);
@@ -261,7 +262,7 @@ int serve(const std::filesystem::path& directory) {
     if (settings.proxy_listen)
       log("listening for load balancers on " + settings.proxy_listen->address + " port " +
           std::to_string(server.proxy_port()));
-    net::wait_for_stop([&] {
+    signals.wait_for_stop([&] {
       announcement.read();
       reload(directory, *config, exchange, server);
     });

@@ -1,5 +1,7 @@
 """Who may come in, and how often: bans, and the networks that agencies declare. Every source is one of 127.0.0.0/8."""
 
+import os
+import pathlib
 import re
 import socket
 import sys
@@ -210,6 +212,62 @@ class Proxy(session_test.SessionTest):
             begun = time.monotonic()
             self.assertEqual(self.server.stop(), 0)
             self.assertLess(time.monotonic() - begun, 4)
+
+
+class OutOfMemory(session_test.SessionTest):
+    """A hook that throws std::bad_alloc, as any may inside of libssh's callbacks, costs its own session at most."""
+
+    def sftp(self, user, *commands):
+        return self.server.sftp(self.key, *commands or ["pwd"], user=user)
+
+    def test_each_hook_in_turn(self):
+        for hook in range(1, 7):
+            with self.subTest(hook=hook):
+                self.end()
+                self.options = {"throwing": hook}
+                self.setUp()
+                failed = self.sftp("bob", "stat") if hook == 3 else self.sftp("bob")
+                if hook in (1, 2, 3):
+                    self.assertNotEqual(failed.returncode, 0)
+                if hook == 6:  # a refusal that cannot be told is no log-in
+                    offend(self.server, "127.0.0.3")
+                for _ in range(3):
+                    done = self.sftp("alice")
+                    self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertFalse(hook == 1 and [line for line in self.server.said if "bob logged in" in line])
+
+
+class Descriptors(session_test.SessionTest):
+    """None left: connections are taken again later, which is logged once, and nothing spins."""
+
+    def seconds_of_processor(self):
+        stat = pathlib.Path(f"/proc/{self.server.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
+
+    def starve(self, limit):
+        self.end()
+        publics = [("alice", self.key.with_suffix(".pub"))]
+        self.server = session_test.Server(self.folder, publics, wrapper=("prlimit", f"--nofile={limit}"),
+                                          unauthenticated=10000, connections_per_source=10000)
+        held = [self.server.connect() for _ in range(60)]
+        hub.wait_until("the end of its descriptors", lambda: len(
+            list(pathlib.Path(f"/proc/{self.server.process.pid}/fd").iterdir())) >= limit - 1)
+        before = self.seconds_of_processor()
+        time.sleep(3)
+        self.assertLess(self.seconds_of_processor() - before, 1)
+        for connection in held:
+            connection.close()
+        hub.wait_until("a log-in", lambda: self.server.sftp(self.key, "pwd").returncode == 0)
+        self.assertEqual(self.server.stop(), 0)
+        self.server.expect("stopped")
+        return [line for line in self.server.said if "accepted" in line or "dropped" in line]
+
+    def test_the_hub_waits_without_spinning_and_goes_on(self):
+        said = [self.starve(limit) for limit in (48, 49)]  # a session takes two: with one of them accepting fails
+        for lines in said:
+            self.assertEqual(len(set(lines)), len(lines), "each is said once")
+        self.assertTrue(any("No connection can be accepted for now: Too many open files" in line for lines in said
+                            for line in lines), said)
 
 
 class Reload(hub.HubCase):

@@ -9,8 +9,10 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <new>
 #include <set>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <tuple>
 
@@ -180,6 +182,7 @@ int main(int count, char** arguments) {
   sigemptyset(&ours);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&ours, signal);
   pthread_sigmask(SIG_BLOCK, &ours, nullptr);
+  net::Signals signals;
   auto options = read_options(arguments + 3, arguments + count);
   std::set<std::tuple<std::string, std::string, std::string>> keys;
   std::ifstream accounts(arguments[2]);
@@ -206,30 +209,44 @@ int main(int count, char** arguments) {
   if (options.contains("file_mib")) files["/file"].resize(std::size_t{options["file_mib"]} * 1024 * 1024);
   Worker worker;
   session::Hooks hooks;
+  // With throwing=N, the Nth of these has no memory left when it comes to bob.
+  enum { kKnowsKey = 1, kLoggedIn, kRequest, kEnded, kLog, kRefused };
+  const auto fail_for = [throwing = options["throwing"]](std::uint32_t hook, std::string_view who) {
+    if (throwing == hook && who.find("bob") != std::string_view::npos) throw std::bad_alloc();
+  };
   hooks.knows_key = [&](const std::string& user, const std::string& type, const std::string& blob) {
+    fail_for(kKnowsKey, user);
     return keys.contains({user, type, blob});
   };
   hooks.logged_in = [&](const session::Peer& peer) {
+    fail_for(kLoggedIn, peer.user);
     say("serving " + peer.user);
     auto shelf = std::make_shared<Shelf>(files, options["sink"] != 0);
     session::Served served;
     const bool stalled = options["stalled"] != 0;
     auto kept = std::make_shared<std::vector<session::Answer>>();
-    served.request = [&worker, shelf, stalled, kept](Request request, session::Answer answer) {
+    served.request = [&worker, shelf, stalled, kept, fail_for, user = peer.user](Request request,
+                                                                                 session::Answer answer) {
+      fail_for(kRequest, user);
       if (stalled && std::holds_alternative<Write>(request.operation))
         return kept->push_back(std::move(answer));
       worker.post([shelf, request = std::make_shared<Request>(std::move(request)),
                    answer = std::move(answer)] { answer(shelf->serve(*request)); });
     };
-    served.ended = [user = peer.user](const std::vector<HandleId>& open) {
+    served.ended = [fail_for, user = peer.user](const std::vector<HandleId>& open) {
+      fail_for(kEnded, user);
       say("ended " + user + " open=" + std::to_string(open.size()));
     };
     return served;
   };
-  hooks.refused_before_login = [](const std::string& address, session::Refusal refusal) {
+  hooks.refused_before_login = [fail_for](const std::string& address, session::Refusal refusal) {
+    fail_for(kRefused, "bob");
     say("refused " + address + " " + to_string(refusal));
   };
-  hooks.log = [](const std::string& sentence) { say("log " + sentence); };
+  hooks.log = [fail_for](const std::string& sentence) {
+    fail_for(kLog, sentence);
+    say("log " + sentence);
+  };
 
   const auto key = session::load_or_make_host_key(arguments[1]);
   net::Server server(settings, key, hooks);
@@ -238,7 +255,7 @@ int main(int count, char** arguments) {
   say("host_key " + key.public_line() + " " + key.fingerprint());
   if (settings.proxy_listen) say("proxy_port " + std::to_string(server.proxy_port()));
   say("port " + std::to_string(server.port()));
-  net::wait_for_stop([] { say("reload"); });
+  signals.wait_for_stop([] { say("reload"); });
   server.stop();
   say("stopped");
   return 0;

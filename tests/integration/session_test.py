@@ -20,11 +20,11 @@ MIB = 1024 * 1024
 class Server:
     """session_server with its own host key; what it says is kept."""
 
-    def __init__(self, folder, accounts, **options):
+    def __init__(self, folder, accounts, wrapper=(), **options):
         self.folder = pathlib.Path(folder)
         listed = self.folder / "accounts"
         listed.write_text("".join(f"{user} {' '.join(key.read_text().split()[:2])}\n" for user, key in accounts))
-        command = [BIN / "session_server", self.folder / "host_key", listed]
+        command = [*wrapper, BIN / "session_server", self.folder / "host_key", listed]
         command += [f"{name}={value}" for name, value in options.items()]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.lines = queue.Queue()
