@@ -116,6 +116,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool reading_ = false, writing_ = false, again_ = false;  // what is being waited for
   bool said_login_ = false;
   bool exchanged_ = false;  // keys, when it ended
+  bool spoke_ssh_ = false;  // it introduced itself as an SSH client
   bool ended_ = false;
   std::optional<Refusal> refusal_;
   std::string failure_;  // of a callback
@@ -390,6 +391,8 @@ void Connection::stop(const std::string& reason) noexcept {
   if (std::exchange(ended_, true)) return;
   const auto self = shared_from_this();
   exchanged_ = ssh_get_kex_algo(session_.get()) != nullptr;
+  const char* const banner = ssh_get_clientbanner(session_.get());
+  spoke_ssh_ = banner != nullptr && std::string_view(banner).starts_with("SSH-2.0-");
   boost::system::error_code ignored;
   timer_.cancel();
   descriptor_.close(ignored);
@@ -418,7 +421,10 @@ void Connection::tell_end(const std::string& reason) {
   const bool hung_up = !failure_.empty();
   if (hung_up && !refusal_ && !exchanged_ && counter_.in_bytes > 0) refusal_ = Refusal::key_exchange;
   if (refusal_) hooks_.refused_before_login(address_, *refusal_);
-  if ((refusal_ || (hung_up && exchanged_)) && admission_.not_logged_in) admission_.not_logged_in(refusal_);
+  // An SSH client that goes before keys are exchanged has asked for the host key only, as ssh-keyscan does,
+  // or has no algorithm in common: that costs what hanging up costs.
+  const auto blamed = refusal_ == Refusal::key_exchange && spoke_ssh_ ? std::nullopt : refusal_;
+  if ((refusal_ || (hung_up && exchanged_)) && admission_.not_logged_in) admission_.not_logged_in(blamed);
 }
 
 }  // namespace

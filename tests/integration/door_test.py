@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 import socket
+import subprocess
 import sys
 import time
 import unittest
@@ -67,6 +68,13 @@ class Bans(session_test.SessionTest):
         self.assertEqual(self.server.sftp(self.key, "pwd", extra=from_source("127.0.0.7")).returncode, 0)
         self.server.expect("alice logged in from 127.0.0.7")
         self.assertFalse([line for line in self.server.said if "refused" in line or "banned" in line])
+
+    def test_asking_for_the_host_key_is_no_offence(self):
+        for _ in range(2):
+            asked = subprocess.run(["ssh-keyscan", "-p", str(self.server.port), "127.0.0.1"], capture_output=True, text=True, timeout=60)
+            self.assertIn(self.server.host_key, asked.stdout)
+        done = self.server.sftp(self.key, "pwd")
+        self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_a_declared_network_is_never_banned(self):
         offend(self.server, "127.9.0.1", 20)
