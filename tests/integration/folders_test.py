@@ -38,6 +38,16 @@ class Folders(HubCase):
         listed = self.hub.sftp(self.hub.receiver, f"cd {self.collect}", "ls -1").stdout.splitlines()
         return [line for line in listed if not line.startswith("sftp> ")]
 
+    def add_to_outbox(self, name):
+        (self.outbox / name).write_bytes(b"new\r\n")
+
+    def check_new(self, name):
+        """It has left the outbox and is at the receiver's, who takes it away."""
+        self.assertFalse((self.outbox / name).exists())
+        target = self.hub.root / name
+        self.hub.sftp(self.hub.receiver, f"get {self.collect}/{name}.age {target}", f"rm {self.collect}/{name}.age")
+        self.assertEqual(self.hub.open_sealed(self.hub.receiver, target), b"new\r\n")
+
     def check_inbox(self, inbox):
         self.assertEqual(sorted(path.name for path in inbox.iterdir()), [name + ".age" for name in sorted(FILES)])
         for name, content in FILES.items():
@@ -52,7 +62,11 @@ class Folders(HubCase):
         sender.commands(f"mirror -R {self.outbox} {self.send}")
         self.assertEqual(self.accepted() - before, len(FILES))
         sender.commands(f"mirror -R {self.outbox} {self.send}")
+        sender.commands(f"mirror -R --Remove-source-files {self.outbox} {self.send}")
         self.assertEqual(self.accepted() - before, len(FILES), "what was sent is not sent again")
+        self.add_to_outbox("new.csv")
+        sender.commands(f"mirror -R --Remove-source-files {self.outbox} {self.send}")
+        self.check_new("new.csv")
         inbox = self.folder("inbox")
         receiver.commands(f"mirror --Remove-source-files {self.collect} {inbox}")
         self.check_inbox(inbox)
@@ -66,6 +80,9 @@ class Folders(HubCase):
         sender.rclone("copy", self.outbox, f"hub:{self.send}")
         self.assertEqual(self.accepted() - before, len(FILES), "what was sent is not sent again")
         sender.rclone("check", "--one-way", self.outbox, f"hub:{self.send}")
+        self.add_to_outbox("newer.csv")
+        sender.rclone("move", self.outbox, f"hub:{self.send}")
+        self.check_new("newer.csv")
         inbox = self.folder("inbox")
         receiver.rclone("copy", f"hub:{self.collect}", inbox)
         receiver.rclone("check", "--download", f"hub:{self.collect}", inbox)
