@@ -302,8 +302,12 @@ class Library(Client):
     def program(self):
         raise NotImplementedError
 
+    def upload(self, local):
+        """The command for it."""
+        return "put"
+
     def put(self, *files):
-        told = self.commands(*[word for pair in files for word in (("put", *pair), ("stat", pair[1]))]).split()
+        told = self.commands(*[word for pair in files for word in ((self.upload(pair[0]), *pair), ("stat", pair[1]))]).split()
         assert [int(size) for size in told] == [local.stat().st_size for local, _ in files], told
 
     def get(self, *files):
@@ -364,6 +368,9 @@ class Ssh2SftpClient(Library):
     @classmethod
     def missing(cls):
         return super().missing() + ([] if (PREFIX / "npm/node_modules/ssh2-sftp-client").is_dir() else ["ssh2-sftp-client"])
+
+    def upload(self, local):
+        return "put" if local.stat().st_size > 1 << 20 else "put-stream"
 
     def program(self):
         return "env", f"NODE_PATH={PREFIX}/npm/node_modules", "node", HERE / "ssh2_sftp_client.js"
