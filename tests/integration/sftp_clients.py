@@ -307,7 +307,10 @@ class Library(Client):
         return "put"
 
     def put(self, *files):
-        told = self.commands(*[word for pair in files for word in ((self.upload(pair[0]), *pair), ("stat", pair[1]))]).split()
+        commands = []
+        for local, remote in files:
+            commands += [(self.upload(local), local, remote), ("stat", remote)]
+        told = self.commands(*commands).split()
         assert [int(size) for size in told] == [local.stat().st_size for local, _ in files], told
 
     def get(self, *files):
@@ -386,7 +389,8 @@ class Sshfs(Client):
     def __init__(self, hub, agency):
         super().__init__(hub, agency)
         self.mount_options = ["-F", "/dev/null"]
-        for option in (f"IdentityFile={self.key}", f"UserKnownHostsFile={self.known_hosts}", "IdentitiesOnly=yes", "BatchMode=yes"):
+        for option in (f"IdentityFile={self.key}", f"UserKnownHostsFile={self.known_hosts}", "IdentitiesOnly=yes",
+                       "BatchMode=yes"):
             self.mount_options += ["-o", option]
 
     @classmethod
