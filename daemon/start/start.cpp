@@ -105,6 +105,7 @@ session::Served serve_account(tree::Hub& hub, const session::Peer& peer) {
   if (!login) throw std::runtime_error("the account was withdrawn between its log-in and its session");
   auto served = std::make_shared<tree::Tree>(
       hub, transfer::Caller{peer.user, login->agency->id, peer.key_fingerprint, peer.address});
+  served->take_seat();
   return {[served](sftp::Request request, session::Answer answer) {
             served->serve(std::move(request), std::move(answer));
           },

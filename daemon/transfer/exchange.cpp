@@ -194,6 +194,19 @@ void Exchange::acknowledge(const Caller& caller, const Delivery& delivery, const
       });
 }
 
+std::variant<std::shared_ptr<void>, Problem> Exchange::take_seat(const Caller& caller) {
+  const auto policy = this->policy();
+  const auto agency = policy->agencies.find(caller.agency);
+  const std::uint32_t most = agency == policy->agencies.end() ? 0 : agency->second.quota.sessions;
+  auto seat = state_->seats.take(caller.agency, most);
+  if (seat) return seat;
+  const Problem problem{Problem::Kind::denied, "Your agency's quota of sessions here (" +
+                                                   std::to_string(most) +
+                                                   " at once) is used up. Close one, or try again later."};
+  state_->refuse(caller, {}, {}, "quota-sessions", problem, {});
+  return problem;
+}
+
 void Exchange::refused_at_door(const std::string& source, const std::string& code) {
   state_->door.refused(source, code);
 }
@@ -226,6 +239,7 @@ void Exchange::stop() {
   for (const auto& upload : state_->underway.take([](const Upload&) { return true; }))
     upload->abandon("hub-stopped",
                     "The hub was stopped before this file was finished. Please upload it again.");
+  state_->later.stop();
   state_->pool.join();
   state_->door.flush();
   state_->recorder.finish(kLastAnswers);

@@ -61,6 +61,9 @@ class Exchange {
   void activate(const std::shared_ptr<const route::Policy>& policy);
   std::shared_ptr<const route::Policy> policy() const;
 
+  // A session's place within its agency's quota, kept until it ends; a no is recorded.
+  std::variant<std::shared_ptr<void>, Problem> take_seat(const Caller& caller);
+
   // Begins an upload, or says why not; a no is recorded. The same name may be uploaded again at any time.
   std::variant<std::shared_ptr<Upload>, Problem> begin(const Caller& caller, const std::string& route,
                                                        const std::string& name);

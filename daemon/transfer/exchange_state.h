@@ -16,6 +16,8 @@
 
 #include "daemon/transfer/door.h"
 #include "daemon/transfer/exchange.h"
+#include "daemon/transfer/later.h"
+#include "daemon/transfer/quotas.h"
 #include "daemon/transfer/underway.h"
 
 // What exchange.cpp (the hub's start, policies, deliveries) and sending.cpp (uploads) share. Theirs alone.
@@ -35,7 +37,8 @@ struct Exchange::State {
         counter(objects, projection, recorder, clock),
         door(recorder, clock),
         pool(settings.workers),
-        timer(pool) {}
+        timer(pool),
+        later(pool.get_executor()) {}
 
   Post strand() {
     return [strand = asio::make_strand(pool)](std::function<void()> work) {
@@ -70,9 +73,12 @@ struct Exchange::State {
   Recorder recorder;
   Counter counter;
   Door door;
+  Quotas quotas{projection, clock};
+  Seats seats;
   asio::thread_pool pool;
   Underway underway;  // goes before the pool, of which its uploads hold strands
   asio::steady_timer timer;
+  Later later;
   entry::Micros disposed_at = 0;  // used by tick() only
 
   mutable std::mutex mutex;

@@ -92,8 +92,44 @@ void Projection::apply_outcome(std::uint64_t seq, Micros time, const entry::Even
   transfer.time = time;
   add_step(transfer, seq, time, event, transfer.agency);
   index(transfer.agency, time, transfer.id);
-  if (outcome == Outcome::accepted) apply_sent(seq, transfer);
+  if (outcome == Outcome::accepted) {
+    apply_sent(seq, transfer);
+    count(accepted_from_[transfer.agency], transfer);
+    count(accepted_through_[transfer.route], transfer);
+  }
   transfers_[transfer.id] = std::move(transfer);
+}
+
+// Every timezone's days begin at a quarter of an hour. Only today's are asked for.
+void Projection::count(Quarters& quarters, const Transfer& transfer) {
+  constexpr Micros kQuarter = 15LL * 60 * 1'000'000;
+  constexpr Micros kKept = 200 * kQuarter;  // two days, and a little
+  Tally& tally = quarters[transfer.time - transfer.time % kQuarter];
+  ++tally.files;
+  tally.bytes += transfer.size;
+  quarters.erase(quarters.begin(), quarters.lower_bound(quarters.rbegin()->first - kKept));
+}
+
+Tally Projection::since(const std::map<std::string, Quarters, std::less<>>& of, std::string_view id,
+                        Micros since) {
+  Tally sum;
+  const auto found = of.find(id);
+  if (found == of.end()) return sum;
+  for (auto i = found->second.lower_bound(since); i != found->second.end(); ++i) {
+    sum.files += i->second.files;
+    sum.bytes += i->second.bytes;
+  }
+  return sum;
+}
+
+Tally Projection::accepted_from(std::string_view agency, Micros since) const {
+  const std::shared_lock lock(mutex_);
+  return Projection::since(accepted_from_, agency, since);
+}
+
+Tally Projection::accepted_through(std::string_view route, Micros since) const {
+  const std::shared_lock lock(mutex_);
+  return Projection::since(accepted_through_, route, since);
 }
 
 // A batch that became known late can be older than what is there.

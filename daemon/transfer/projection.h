@@ -81,6 +81,12 @@ struct Activation {
   std::map<std::string, std::string> route_states;  // route -> state
 };
 
+// How much was accepted in some time.
+struct Tally {
+  std::uint64_t files = 0;
+  std::uint64_t bytes = 0;  // of plain text
+};
+
 // An entry by which the ledger names a key of its own, or ends its use.
 struct LogKeyStep {
   std::uint64_t seq = 0;
@@ -129,6 +135,11 @@ class Projection {
   // Objects acknowledged before `time` and not yet disposed of.
   std::vector<Delivery> disposable(Micros time) const;
 
+  // What was accepted since a moment of the last two days, a quarter of an hour by the clock: from an agency,
+  // and through a route. A file whose size was erased counts none at the next start.
+  Tally accepted_from(std::string_view agency, Micros since) const;
+  Tally accepted_through(std::string_view route, Micros since) const;
+
   Activation activation() const;
 
  private:
@@ -140,6 +151,10 @@ class Projection {
     std::map<std::uint64_t, std::string> in_order;             // such a seq -> transfer
   };
   void apply_outcome(std::uint64_t seq, Micros time, const entry::Event& event, Outcome outcome);
+  using Quarters = std::map<Micros, Tally>;  // when one began -> what was accepted in it
+  static void count(Quarters& quarters, const Transfer& transfer);
+  static Tally since(const std::map<std::string, Quarters, std::less<>>& of, std::string_view id,
+                     Micros since);
   void apply_delivery(std::uint64_t seq, Micros time, const entry::Event& event);
   void apply_step(std::uint64_t seq, Micros time, const entry::Event& event);
   // Drops what is known of the details of these entries, as if they had never been opened.
@@ -158,6 +173,7 @@ class Projection {
   std::map<Key, std::map<std::string, std::string, std::less<>>> waiting_;  // agency, route -> name -> object
   std::map<std::string, std::map<std::string, std::vector<std::string>, std::less<>>, std::less<>> months_;
   std::map<std::uint64_t, LogKeyStep> log_keys_;
+  std::map<std::string, Quarters, std::less<>> accepted_from_, accepted_through_;  // agency, route
   Activation activation_;
 };
 

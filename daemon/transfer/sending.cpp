@@ -157,9 +157,21 @@ std::variant<UploadPtr, Problem> Exchange::begin(const Caller& caller, const std
     state_->refuse(caller, route, name, "too-many-files", problem, {});
     return problem;
   }
+  std::shared_ptr<Quotas::Reservation> reserved;
+  if (!route::manifest_of(policy->routes.find(route)->second, name)) {
+    auto asked = state_->quotas.reserve(policy, caller.agency, route);
+    if (const auto* over = std::get_if<OverQuota>(&asked)) {
+      const Problem problem{Problem::Kind::denied, over->sentence};
+      state_->refuse(caller, route, name, over->code, problem, {});
+      return problem;
+    }
+    reserved = std::get<std::shared_ptr<Quotas::Reservation>>(std::move(asked));
+  }
   auto upload = std::make_shared<Upload>(
+      std::move(reserved),
       Desk{state_->objects, state_->recorder, state_->clock,
-           [state = state_.get()] { return state->in_force(); }, state_->early_of(caller.user)},
+           [state = state_.get()] { return state->in_force(); }, state_->early_of(caller.user),
+           [state = state_.get()](auto time, auto run) { state->later.at(time, std::move(run)); }},
       state_->strand(), caller, policy, route, name, is_temporary(name));
   for (const auto& old : state_->underway.add(upload)) old->abandon("replaced", kUploadedAgain);
   return upload;

@@ -71,8 +71,9 @@ struct Upload::Pipeline {
   std::vector<std::unique_ptr<Output>> outputs;
 };
 
-Upload::Upload(Desk desk, Post post, Caller caller, std::shared_ptr<const route::Policy> policy,
-               std::string route, std::string name, bool temporary)
+Upload::Upload(std::shared_ptr<Quotas::Reservation> reserved, Desk desk, Post post, Caller caller,
+               std::shared_ptr<const route::Policy> policy, std::string route, std::string name,
+               bool temporary)
     : desk_(std::move(desk)),
       post_(std::move(post)),
       caller_(std::move(caller)),
@@ -84,6 +85,7 @@ Upload::Upload(Desk desk, Post post, Caller caller, std::shared_ptr<const route:
       manifest_(route::manifest_of(policy_->routes.find(route_)->second, name_).has_value()),
       id_(entry::to_hex(entry::new_id())),
       begun_(desk_.clock()),
+      reserved_(std::move(reserved)),
       since_(begun_) {}
 
 Upload::Upload(const Upload& old, Caller caller, std::string name, bool temporary)
@@ -192,6 +194,7 @@ void Upload::adopt(Upload& old, std::uint64_t offset) {
   old.drop_early();
   pipeline_ = std::move(old.pipeline_);
   head_ = std::move(old.head_);
+  reserved_ = std::move(old.reserved_);
   {
     const std::lock_guard lock(old.mutex_);
     old.failed_ =
@@ -234,6 +237,7 @@ void Upload::fail(const std::string& code, const Problem& problem, const std::st
 void Upload::discard() {
   ended_ = true;
   drop_early();
+  reserved_.reset();
   if (!pipeline_) return;
   for (const auto& output : pipeline_->outputs) desk_.objects.remove(output->draft.id());
   pipeline_.reset();
@@ -242,8 +246,10 @@ void Upload::discard() {
 void Upload::write(std::uint64_t offset, std::vector<std::uint8_t> data, Done done) {
   post_([self = shared_from_this(), offset, data = std::move(data), done = std::move(done)]() mutable {
     self->run(done, [&] {
+      const std::uint64_t size = data.size();
       self->take(offset, std::move(data));
-      done(std::nullopt);
+      if (!self->reserved_) return done(std::nullopt);
+      self->desk_.at(self->reserved_->pace(size), [done] { done(std::nullopt); });
     });
   });
 }
@@ -320,6 +326,10 @@ void Upload::consume(const std::vector<std::uint8_t>& data) {
   if (awaits_manifest_)
     head_.append(data.begin(), data.begin() + static_cast<std::ptrdiff_t>(
                                                   std::min(data.size(), kMostManifestBytes - head_.size())));
+  if (reserved_) {
+    if (const auto over = reserved_->take(data.size()))
+      throw Refused{over->code, {Problem::Kind::denied, over->sentence}};
+  }
   if (!manifest_) {
     open_pipeline();
     pipeline_->hash->update(data);
@@ -412,7 +422,10 @@ void Upload::commit(const std::string& name, const Done& done, const std::string
                      "The hub does not know yet whether this file was recorded. Look in /receipts before "
                      "you send it again."});
       },
-      [self = shared_from_this(), objects](bool durable) {
+      // What is reserved is held until the projection counts it, or it is certain that there is nothing to
+      // count.
+      [self = shared_from_this(), objects, reserved = std::move(reserved_)](bool durable) {
+        if (reserved) reserved->end();
         if (durable) return;
         self->post_([self, objects] {
           for (const object::ObjectId& object : objects) self->desk_.objects.remove(object);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -13,6 +14,7 @@
 
 #include "daemon/object/object_store.h"
 #include "daemon/transfer/caller.h"
+#include "daemon/transfer/quotas.h"
 #include "daemon/transfer/recorder.h"
 #include "policies/route/decide.h"
 #include "policies/route/policy.h"
@@ -27,6 +29,9 @@ constexpr const char* kNothingKept =
     "The hub keeps nothing of an earlier upload of this file: more than an hour has passed, or the hub was "
     "restarted. Please upload it from its start.";
 
+// Runs a function at its time; at once if it has come.
+using At = std::function<void(std::chrono::steady_clock::time_point, std::function<void()>)>;
+
 // What an upload needs of the hub.
 struct Desk {
   const object::ObjectStore& objects;
@@ -34,6 +39,7 @@ struct Desk {
   Clock clock;
   std::function<std::shared_ptr<const route::Policy>()> policy_in_force;
   std::shared_ptr<std::atomic<std::uint64_t>> early;  // bytes that an account's uploads hold out of order
+  At at;
 };
 
 // One file on its way in: hashed, sealed to each receiving agency's keys, written as temporary objects; and,
@@ -41,14 +47,16 @@ struct Desk {
 // own strand of the workers, so its functions may be called from any thread and never block.
 class Upload : public std::enable_shared_from_this<Upload> {
  public:
-  // `decided` has already said yes to this name under this policy, which the upload keeps to its end.
-  Upload(Desk desk, Post post, Caller caller, std::shared_ptr<const route::Policy> policy, std::string route,
-         std::string name, bool temporary);
+  // The policy has already said yes to this name, and the upload keeps it to its end. `reserved` is its part
+  // of the quotas; a manifest has none.
+  Upload(std::shared_ptr<Quotas::Reservation> reserved, Desk desk, Post post, Caller caller,
+         std::shared_ptr<const route::Policy> policy, std::string route, std::string name, bool temporary);
   ~Upload();
 
   // Takes bytes at an offset. They may come out of order within 4 MiB of what is contiguous, in 1,024 pieces,
-  // and 64 MiB over all uploads of the account; a write before the contiguous part, or beyond that, fails the
-  // upload. A failed upload fails every later call with the same sentence.
+  // and 64 MiB over all uploads of the account; a write before the contiguous part, beyond that, or beyond a
+  // quota's bytes, fails the upload. The answer comes late where a quota sets a rate, which holds the client
+  // back. A failed upload fails every later call with the same sentence.
   void write(std::uint64_t offset, std::vector<std::uint8_t> data, Done done);
 
   // The file is whole and its final name is `name`: seals the last chunk, makes the objects durable, appends
@@ -146,6 +154,7 @@ class Upload : public std::enable_shared_from_this<Upload> {
 
   // Used on the strand only.
   std::unique_ptr<Pipeline> pipeline_;
+  std::shared_ptr<Quotas::Reservation> reserved_;
   std::map<std::uint64_t, std::vector<std::uint8_t>> early_;
   std::string head_;  // the first bytes, where it may turn out to be a manifest
   bool ended_ = false;

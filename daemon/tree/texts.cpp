@@ -66,6 +66,9 @@ constexpr std::array kAdvice = {
     Advice{"no-folders", "Nothing was changed. Put files straight into a folder of /send."},
     Advice{"no-renames", "Nothing was changed."},
     Advice{"no-links", "Nothing was changed."},
+    Advice{"quota-files", "Nothing of the file was kept. Upload it again after midnight."},
+    Advice{"quota-bytes", "Nothing of the file was kept. Upload it again after midnight."},
+    Advice{"quota-sessions", "Close a session of your agency, or wait until one has ended."},
     Advice{"ledger-unavailable", "Nothing of the file was kept. Upload it again later."},
 };
 

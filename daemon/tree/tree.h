@@ -53,6 +53,9 @@ class Tree {
  public:
   Tree(Hub& hub, transfer::Caller caller);
 
+  // Counts it as one of its agency's sessions. Where there are too many, every request is answered so.
+  void take_seat();
+
   // Answers every request exactly once.
   void serve(sftp::Request request, Answer answer);
 
@@ -135,6 +138,8 @@ class Tree {
 
   Hub& hub_;
   const transfer::Caller caller_;
+  std::shared_ptr<void> seat_;
+  std::optional<transfer::Problem> no_seat_;
   std::map<sftp::HandleId, Handle> handles_;
 };
 

@@ -478,7 +478,16 @@ struct Tree::Visitor {
   }
 };
 
+void Tree::take_seat() {
+  auto seat = hub_.exchange.take_seat(caller_);
+  if (auto* problem = std::get_if<transfer::Problem>(&seat))
+    no_seat_ = std::move(*problem);
+  else
+    seat_ = std::get<std::shared_ptr<void>>(std::move(seat));
+}
+
 void Tree::serve(sftp::Request request, Answer answer) {
+  if (no_seat_) return answer(reply_to(no_seat_));
   const auto now = view();
   if (!now)
     return answer(

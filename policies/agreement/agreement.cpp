@@ -115,6 +115,7 @@ Agency read_agency(toml::Table table, std::string_view file_stem) {
   agency.name = table.required_string("name");
   read_seal_to(table, agency);
   agency.networks = network::read_networks(table, "networks", 0, kMaxNetworks);
+  agency.quota = read_quota(table, QuotaOf::agency);
   for (toml::Table& account : table.tables("accounts")) {
     agency.accounts.push_back(read_account(account));
   }

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "policies/agreement/quota.h"
 #include "policies/network/network.h"
 #include "policies/seal/recipient.h"
 #include "policies/toml/document.h"
@@ -40,6 +41,7 @@ struct Agency {
   std::string name;
   std::vector<seal::Recipient> seal_to;    // all of one kind
   std::vector<network::Network> networks;  // where it connects from
+  Quota quota;
   std::vector<Account> accounts;
 };
 

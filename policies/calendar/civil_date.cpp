@@ -51,6 +51,15 @@ std::string civil_date(const std::string& timezone, std::int64_t seconds) {
   return day_text(std::chrono::sys_seconds{std::chrono::seconds(seconds + offset_at(timezone, seconds))});
 }
 
+std::int64_t day_begins(const std::string& timezone, std::int64_t seconds) {
+  const std::chrono::sys_seconds local{std::chrono::seconds(seconds + offset_at(timezone, seconds))};
+  const std::int64_t midnight =
+      std::chrono::floor<std::chrono::days>(local).time_since_epoch() / std::chrono::seconds(1);
+  // The clocks may have changed since midnight.
+  const std::int64_t guess = midnight - offset_at(timezone, seconds);
+  return midnight - offset_at(timezone, guess);
+}
+
 std::string civil_time(const std::string& timezone, std::int64_t seconds) {
   const std::int32_t offset = offset_at(timezone, seconds);
   const std::chrono::sys_seconds local{std::chrono::seconds(seconds + offset)};

@@ -14,6 +14,9 @@ namespace chancery::calendar {
 // for an unknown timezone.
 std::string civil_date(const std::string& timezone, std::int64_t seconds);
 
+// When that day began, seconds since 1970 UTC. Throws as civil_date() does.
+std::int64_t day_begins(const std::string& timezone, std::int64_t seconds);
+
 // The same moment as people there write it, with the offset: "2026-11-02 09:30:00 +00:00".
 std::string civil_time(const std::string& timezone, std::int64_t seconds);
 

@@ -30,6 +30,7 @@ struct Route {
   std::uint64_t max_size = 0;       // bytes of plain text
   Finish finish = Finish::close;
   State state = State::draft;
+  agreement::Quota quota;
 };
 
 // An account with the agency it belongs to.

@@ -56,6 +56,7 @@ Route read_route(toml::Table table, std::string_view file_stem) {
   route.max_size = table.optional_size("max_size", kMaxSize).value_or(kMaxSize);
   route.finish = read_word(table, "finish", kFinishes, Finish::close);
   route.state = read_word(table, "state", kStates, State::draft);
+  route.quota = agreement::read_quota(table, agreement::QuotaOf::route);
   table.finish();
   return route;
 }

@@ -1,11 +1,11 @@
-"""What a route asks of transfers besides their names: manifests."""
+"""What policies ask of transfers besides their names: manifests, quotas."""
 
 import os
 import re
 import subprocess
 import unittest
 
-from hub import HubCase
+from hub import HubCase, wait_until
 
 
 class TransferCase(HubCase):
@@ -79,6 +79,39 @@ class Manifests(TransferCase):
                       f"put {manifest} {self.remote('renamed.bin.sha256.filepart')}",
                       f"rename {self.remote('renamed.bin.sha256.filepart')} {self.remote('renamed.bin.sha256')}")
         self.assertEqual(self.delivered("renamed.bin"), b"rows")
+
+
+class Quotas(TransferCase):
+    def set(self, quota, path):
+        """Writes a [quota] before the first table of arrays, and has the hub read it."""
+        text = re.sub(r"\[quota\]\n(\w+ = .*\n)*", "", path.read_text())
+        at = text.find("[[")
+        at = len(text) if at < 0 else at
+        path.write_text(f"{text[:at].rstrip()}\n\n[quota]\n{quota}\n{text[at:]}")
+        self.assertIn("reloaded", self.hub.reload())
+
+    def agency_file(self, agency):
+        return self.hub.directory / "agencies" / f"{agency}.toml"
+
+    def test_a_days_files_and_sessions(self):
+        self.hub.sftp(self.hub.sender, *[f"put {self.make(f'{i}.bin', b'rows')} {self.remote()}" for i in range(2)])
+        self.set("files_per_day = 3", self.route_file())
+        self.hub.sftp(self.hub.sender, f"put {self.make('2.bin', b'rows')} {self.remote()}")
+        refused = self.hub.sftp(self.hub.sender, f"put {self.make('3.bin', b'rows')} {self.remote()}", check=False)
+        self.assertIn("Today's quota of 3 files", refused.stderr)
+        self.hub.kill("chanceryd")
+        self.hub.start_chanceryd()
+        refused = self.hub.sftp(self.hub.sender, f"put {self.make('3.bin', b'rows')} {self.remote()}", check=False)
+        self.assertIn("Today's quota of 3 files", refused.stderr)
+        pages = [text for name, text in self.hub.receipts(self.hub.sender).items() if name.startswith("3.bin.")]
+        self.assertIn("Upload it again after midnight", "".join(pages))
+
+        self.set("sessions = 1", self.agency_file(self.hub.sender))
+        with self.hub.paramiko(self.hub.sender) as client, client.open_sftp() as sftp:
+            sftp.listdir("/")
+            refused = self.hub.sftp(self.hub.sender, "ls /send", check=False)
+            self.assertIn("quota of sessions here (1 at once) is used up", refused.stderr)
+        wait_until("a free place", lambda: self.hub.sftp(self.hub.sender, "ls /send", check=False).returncode == 0)
 
 
 if __name__ == "__main__":

@@ -102,6 +102,24 @@ TEST(Agency, NeverRepeatsASecretKey) {
   }
 }
 
+TEST(Quota, IsReadAndItsMistakesArePlaced) {
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {"bytes_per_day = \"10 GiB\"\nfiles_per_day = 500\nbytes_per_second = \"1 MiB\"\nsessions = 4\n", ""},
+      {"", ""},
+      {"files_per_day = 0\n", "f.toml:4:17: "},
+      {"bytes_per_second = 16383\n", "f.toml:4:20: \"bytes_per_second\" is 16383: expected at least 16 KiB"},
+      {"sessions = 0\n", "f.toml:4:12: "},
+      {"byte_per_day = 1\n", "f.toml:4:1: unknown key \"byte_per_day\""},
+  };
+  for (const auto& [text, mistake] : cases) {
+    const Texts found = in_agency(kAgency + "[quota]\n" + text);
+    ASSERT_EQ(found.size(), mistake.empty() ? 0U : 1U) << text;
+    if (!mistake.empty()) {
+      EXPECT_TRUE(found[0].starts_with(mistake)) << found[0];
+    }
+  }
+}
+
 TEST(Agreement, PlacesEveryMistake) {
   const std::vector<std::pair<std::string, std::string>> cases{
       {kAgreement + "effective_to = 2026-01-01\neffective_from = 2026-01-02\n",

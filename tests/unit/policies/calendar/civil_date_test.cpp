@@ -33,5 +33,25 @@ TEST(CivilDate, CrossesTheClocksChanges) {
   EXPECT_FALSE(is_timezone("GMT+3"));
 }
 
+TEST(DayBegins, AtTheLastLocalMidnight) {
+  struct Case {
+    const char* timezone;
+    std::int64_t now, begins;
+  };
+  const std::vector<Case> cases{
+      {"UTC", 1'774'742'399, 1'774'656'000},
+      {"Europe/London", 1'774'742'400, 1'774'742'400},
+      {"Europe/London", 1'774'825'199, 1'774'742'400},  // after the clocks went forward in that day
+      {"Europe/London", 1'774'825'200, 1'774'825'200},
+      {"Europe/London", 1'792'972'799, 1'792'882'800},   // after they went back
+      {"Asia/Kathmandu", 1'774'742'400, 1'774'721'700},  // 5:45 ahead
+  };
+  for (const auto& [timezone, now, begins] : cases) {
+    EXPECT_EQ(day_begins(timezone, now), begins) << timezone << " " << now;
+    EXPECT_EQ(civil_date(timezone, begins), civil_date(timezone, now));
+    EXPECT_NE(civil_date(timezone, begins - 1), civil_date(timezone, now));
+  }
+}
+
 }  // namespace
 }  // namespace chancery::calendar

@@ -1,0 +1,137 @@
+#include "daemon/transfer/quotas.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "policies/calendar/civil_date.h"
+
+namespace chancery::transfer {
+
+namespace {
+
+constexpr Micros kSecond = 1'000'000;
+
+// What of today's quota is used up by `used` and `more`, if anything.
+std::optional<OverQuota> over(const agreement::Quota& quota, const std::string& whose, const Tally& used,
+                              std::uint64_t files, std::uint64_t bytes) {
+  const auto told = [&](const std::string& amount) {
+    return "Today's quota of " + amount + " " + whose +
+           " is used up, what is on its way included; it begins again at midnight. Send the rest then, or "
+           "ask the hub "
+           "for more.";
+  };
+  if (quota.files_per_day != 0 && used.files + files > quota.files_per_day)
+    return OverQuota{"quota-files", told(std::to_string(quota.files_per_day) + " files")};
+  // A quota that is full refuses the next file at once, not at its first byte.
+  if (quota.bytes_per_day != 0 &&
+      (used.bytes + bytes > quota.bytes_per_day || (files > 0 && used.bytes >= quota.bytes_per_day)))
+    return OverQuota{"quota-bytes", told(std::to_string(quota.bytes_per_day) + " bytes")};
+  return std::nullopt;
+}
+
+bool by_day(const agreement::Quota& quota) { return quota.bytes_per_day != 0 || quota.files_per_day != 0; }
+
+}  // namespace
+
+Quotas::Quotas(const Projection& projection, Clock clock)
+    : projection_(projection), clock_(std::move(clock)) {}
+
+Quotas::Reservation::Reservation(Quotas& quotas, std::shared_ptr<const route::Policy> policy,
+                                 std::string agency, std::string route)
+    : quotas_(quotas), policy_(std::move(policy)), agency_(std::move(agency)), route_(std::move(route)) {}
+
+Quotas::Reservation::~Reservation() { end(); }
+
+void Quotas::Reservation::end() { quotas_.give_back(*this); }
+
+std::optional<OverQuota> Quotas::Reservation::take(std::uint64_t bytes) {
+  return quotas_.add(*this, 0, bytes);
+}
+
+std::variant<std::shared_ptr<Quotas::Reservation>, OverQuota> Quotas::reserve(
+    const std::shared_ptr<const route::Policy>& policy, const std::string& agency, const std::string& route) {
+  auto reservation = std::make_shared<Reservation>(*this, policy, agency, route);
+  if (auto refused = add(*reservation, 1, 0)) return *refused;
+  return reservation;
+}
+
+// Where the day begins, in the ledger's time.
+Micros Quotas::today(const std::string& timezone) {
+  const std::int64_t now = clock_() / kSecond;
+  if (day_of_ != timezone || now < day_from_ || now >= day_until_) {
+    constexpr std::int64_t kIntoTheNextDay = 30LL * 3600;  // a day has 23 to 25 hours
+    day_of_ = timezone;
+    day_from_ = calendar::day_begins(timezone, now);
+    day_until_ = calendar::day_begins(timezone, day_from_ + kIntoTheNextDay);
+  }
+  return day_from_ * kSecond;
+}
+
+std::optional<OverQuota> Quotas::add(Reservation& to, std::uint64_t files, std::uint64_t bytes) {
+  const agreement::Quota& agency = to.policy_->agencies.find(to.agency_)->second.quota;
+  const agreement::Quota& route = to.policy_->routes.find(to.route_)->second.quota;
+  const std::lock_guard lock(mutex_);
+  OnItsWay& of_agency = agencies_[to.agency_];
+  OnItsWay& of_route = routes_[to.route_];
+  // What is accepted enters the projection before its reservation ends, so it is never missing in both.
+  const auto with = [](Tally tally, const OnItsWay& more) {
+    return Tally{tally.files + more.files, tally.bytes + more.bytes};
+  };
+  if (by_day(agency)) {
+    const Tally used = projection_.accepted_from(to.agency_, today(to.policy_->timezone));
+    if (auto refused = over(agency, "of your agency", with(used, of_agency), files, bytes)) return refused;
+  }
+  if (by_day(route)) {
+    const Tally used = projection_.accepted_through(to.route_, today(to.policy_->timezone));
+    if (auto refused = over(route, "of the route \"" + to.route_ + "\"", with(used, of_route), files, bytes))
+      return refused;
+  }
+  for (OnItsWay* one : {&of_agency, &of_route}) {
+    one->files += files;
+    one->bytes += bytes;
+  }
+  to.files_ += files;
+  to.bytes_ += bytes;
+  return std::nullopt;
+}
+
+void Quotas::give_back(Reservation& from) {
+  const std::lock_guard lock(mutex_);
+  for (OnItsWay* one : {&agencies_[from.agency_], &routes_[from.route_]}) {
+    one->files -= from.files_;
+    one->bytes -= from.bytes_;
+  }
+  from.files_ = from.bytes_ = 0;
+}
+
+std::chrono::steady_clock::time_point Quotas::Reservation::pace(std::uint64_t bytes) {
+  const auto now = std::chrono::steady_clock::now();
+  auto until = now;
+  const auto pass = [&](OnItsWay& one, std::uint64_t rate) {
+    if (rate == 0) return;
+    const std::chrono::duration<double> takes(static_cast<double>(bytes) / static_cast<double>(rate));
+    one.next =
+        std::max(one.next, now) + std::chrono::duration_cast<std::chrono::steady_clock::duration>(takes);
+    until = std::max(until, one.next);
+  };
+  const std::lock_guard lock(quotas_.mutex_);
+  pass(quotas_.agencies_[agency_], policy_->agencies.find(agency_)->second.quota.bytes_per_second);
+  pass(quotas_.routes_[route_], policy_->routes.find(route_)->second.quota.bytes_per_second);
+  return until;
+}
+
+std::shared_ptr<void> Seats::take(const std::string& agency, std::uint32_t most) {
+  {
+    const std::lock_guard lock(taken_->mutex);
+    std::uint32_t& taken = taken_->by_agency[agency];
+    if (most != 0 && taken >= most) return nullptr;
+    ++taken;
+  }
+  // The sessions may end after the hub's exchange.
+  return {static_cast<void*>(taken_.get()), [taken = taken_, agency](void*) {
+            const std::lock_guard lock(taken->mutex);
+            --taken->by_agency[agency];
+          }};
+}
+
+}  // namespace chancery::transfer

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "daemon/transfer/caller.h"
+#include "daemon/transfer/projection.h"
+#include "daemon/transfer/recorder.h"
+#include "policies/route/policy.h"
+
+namespace chancery::transfer {
+
+// Why a quota refuses, with its code in the ledger's closed alphabet.
+struct OverQuota {
+  std::string code;
+  std::string sentence;
+};
+
+// Counts what agencies send and what goes through routes against their quotas. What was accepted today is
+// counted by the projection, so a restart forgets nothing of it; what is on its way is reserved here before
+// it is taken, so that no number of uploads at once gets more than there is. Thread-safe; outlives its
+// reservations.
+class Quotas {
+ public:
+  Quotas(const Projection& projection, Clock clock);
+
+  // What one upload has reserved: a file, and the bytes it has taken. It gives everything back when it is
+  // destroyed, or told to end: not before the outcome is in the projection.
+  class Reservation {
+   public:
+    Reservation(Quotas& quotas, std::shared_ptr<const route::Policy> policy, std::string agency,
+                std::string route);
+    ~Reservation();
+    Reservation(const Reservation&) = delete;
+    Reservation& operator=(const Reservation&) = delete;
+
+    // Reserves `bytes` more, or nothing.
+    [[nodiscard]] std::optional<OverQuota> take(std::uint64_t bytes);
+
+    // When the client may be told that so many bytes were taken, so that neither agency nor route passes more
+    // in a second than it may.
+    std::chrono::steady_clock::time_point pace(std::uint64_t bytes);
+
+    void end();
+
+   private:
+    friend class Quotas;
+    Quotas& quotas_;
+    const std::shared_ptr<const route::Policy> policy_;
+    const std::string agency_, route_;
+    std::uint64_t files_ = 0, bytes_ = 0;
+  };
+
+  // Reserves a file.
+  std::variant<std::shared_ptr<Reservation>, OverQuota> reserve(
+      const std::shared_ptr<const route::Policy>& policy, const std::string& agency,
+      const std::string& route);
+
+ private:
+  struct OnItsWay {
+    std::uint64_t files = 0, bytes = 0;
+    std::chrono::steady_clock::time_point next;  // when what has been taken will have passed at the rate
+  };
+  std::optional<OverQuota> add(Reservation& to, std::uint64_t files, std::uint64_t bytes);
+  void give_back(Reservation& from);
+  Micros today(const std::string& timezone);
+
+  const Projection& projection_;
+  const Clock clock_;
+  std::mutex mutex_;
+  std::map<std::string, OnItsWay> agencies_, routes_;
+  // The civil day that was asked for last: from, until (not included).
+  std::string day_of_;
+  std::int64_t day_from_ = 0, day_until_ = 0;
+};
+
+// How many sessions of each agency there are. Thread-safe.
+class Seats {
+ public:
+  // A place for a session, which is free again when it is destroyed; null if all `most` are taken.
+  std::shared_ptr<void> take(const std::string& agency, std::uint32_t most);
+
+ private:
+  struct Taken {
+    std::mutex mutex;
+    std::map<std::string, std::uint32_t> by_agency;
+  };
+  std::shared_ptr<Taken> taken_ = std::make_shared<Taken>();
+};
+
+}  // namespace chancery::transfer

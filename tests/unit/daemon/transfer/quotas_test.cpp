@@ -1,0 +1,174 @@
+#include "daemon/transfer/quotas.h"
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "stage.h"
+
+namespace chancery::transfer {
+namespace {
+
+constexpr entry::Micros kHour = 3'600'000'000;
+
+class QuotasTest : public testing::Test {
+ protected:
+  void set(const agreement::Quota& agency, const agreement::Quota& route) {
+    auto changed = std::make_shared<route::Policy>(*stage.policy);
+    changed->hash = std::string(64, 'b');
+    changed->agencies["alpha"].quota = agency;
+    changed->routes["flow"].quota = route;
+    stage.policy = changed;
+    stage.exchange->activate(changed);
+  }
+  std::string code() const {
+    const auto refused = stage.ledger.last("file.refused");
+    return refused ? refused->plain.at("code") : "(no entry)";
+  }
+  std::uint64_t accepted_bytes() const {
+    std::uint64_t sum = 0;
+    for (const auto& one : stage.ledger.stored)
+      if (one.event.name == "file.accepted") sum += std::stoull(one.event.committed.at("size"));
+    return sum;
+  }
+  // Puts `count` files of `size` bytes from each of `threads` threads at once.
+  void put_from_many(unsigned threads, unsigned count, std::size_t size) {
+    std::vector<std::thread> all;
+    for (unsigned t = 0; t < threads; ++t) {
+      all.emplace_back([this, t, count, size] {
+        for (unsigned i = 0; i < count; ++i)
+          stage.put(std::to_string(t) + "-" + std::to_string(i) + ".csv", std::string(size, 'x'));
+      });
+    }
+    for (auto& thread : all) thread.join();
+  }
+
+  Stage stage;
+};
+
+TEST_F(QuotasTest, FilesOfADayAreNeverExceededByManyAtOnce) {
+  set({.files_per_day = 40}, {});
+  put_from_many(16, 6, 100);
+  EXPECT_EQ(stage.ledger.count("file.accepted"), 40U) << "all that there is, and no more";
+  EXPECT_EQ(code(), "quota-files");
+}
+
+TEST_F(QuotasTest, BytesOfADayAreNeverExceededByManyAtOnce) {
+  set({}, {.bytes_per_day = 1'000'000});
+  put_from_many(16, 4, 70'000);
+  EXPECT_LE(accepted_bytes(), 1'000'000U);
+  EXPECT_GE(stage.ledger.count("file.accepted"), 1U);
+  // Nothing stays reserved by what was refused: one after another, what still fits is taken.
+  while (!stage.put("more.csv", std::string(10'000, 'x'))) continue;
+  EXPECT_GT(accepted_bytes(), 990'000U);
+  EXPECT_LE(accepted_bytes(), 1'000'000U);
+  EXPECT_EQ(code(), "quota-bytes");
+}
+
+TEST_F(QuotasTest, AreCountedAfterARestartAndBeginAgainAtMidnight) {
+  set({.files_per_day = 2}, {});  // it is 14:13 UTC, and 15:13 in London
+  ASSERT_FALSE(stage.put("1.csv", "x"));
+  ASSERT_FALSE(stage.put("2.csv", "x"));
+  stage.open();
+  const auto problem = stage.put("3.csv", "x");
+  ASSERT_TRUE(problem);
+  EXPECT_EQ(problem->kind, Problem::Kind::denied);
+  EXPECT_EQ(
+      problem->sentence,
+      "Today's quota of 2 files of your agency is used up, what is on its way included; it begins again "
+      "at midnight. Send the rest then, or ask the hub for more.");
+  stage.ledger.now += 8 * kHour;  // 23:13 in London
+  EXPECT_TRUE(stage.put("3.csv", "x"));
+  stage.ledger.now += kHour;  // 00:13 there, 23:13 UTC
+  EXPECT_FALSE(stage.put("3.csv", "x"));
+  EXPECT_FALSE(stage.put("4.csv", "x"));
+  EXPECT_TRUE(stage.put("5.csv", "x"));
+}
+
+TEST_F(QuotasTest, WhatIsOnItsWayIsReservedAndGivenBack) {
+  set({.files_per_day = 1}, {});
+  auto open = std::get<std::shared_ptr<Upload>>(stage.begin("1.csv"));
+  ASSERT_FALSE(Stage::write(open, 0, "rows"));
+  EXPECT_TRUE(stage.put("2.csv", "x"));
+  stage.exchange->drop(open);
+  Stage::wait([&](const Done& done) { open->settle([done](std::uint64_t) { done(std::nullopt); }); });
+  EXPECT_TRUE(stage.put("2.csv", "x")) << "it is kept for its client to go on with";
+  ASSERT_FALSE(Stage::wait(
+      [&](const Done& done) { stage.exchange->remove_sent(stage.sender, "flow", "1.csv", done); }));
+  Stage::wait([&](const Done& done) { open->settle([done](std::uint64_t) { done(std::nullopt); }); });
+  EXPECT_FALSE(stage.put("2.csv", "x"));
+}
+
+TEST_F(QuotasTest, OfARouteAreForAllWhoSendOnIt) {
+  auto changed = std::make_shared<route::Policy>(*stage.policy);
+  changed->agencies["delta"] = changed->agencies["alpha"];
+  changed->agencies["delta"].id = "delta";
+  changed->routes["flow"].from = {"alpha", "delta"};
+  stage.policy = changed;
+  set({}, {.files_per_day = 1});
+  ASSERT_FALSE(stage.put("1.csv", "x"));
+  const auto refused = stage.exchange->begin({"delta-1", "delta", "k", "a"}, "flow", "2.csv");
+  ASSERT_TRUE(std::holds_alternative<Problem>(refused));
+  EXPECT_NE(std::get<Problem>(refused).sentence.find("of the route \"flow\""), std::string::npos);
+}
+
+TEST_F(QuotasTest, ARateHoldsClientsBackAndRefusesNothing) {
+  set({.bytes_per_second = 200'000}, {});
+  const auto before = std::chrono::steady_clock::now();
+  std::thread other([&] { EXPECT_FALSE(stage.put("1.csv", std::string(150'000, 'x'))); });
+  EXPECT_FALSE(stage.put("2.csv", std::string(150'000, 'x')));
+  other.join();
+  const auto took = std::chrono::steady_clock::now() - before;
+  EXPECT_GE(took, std::chrono::milliseconds(1450)) << "both together pass 300,000 bytes";
+  EXPECT_EQ(stage.ledger.count("file.accepted"), 2U);
+}
+
+TEST_F(QuotasTest, AStopDoesNotWaitForAnswersThatAreHeldBack) {
+  set({.bytes_per_second = 16'384}, {});
+  auto open = std::get<std::shared_ptr<Upload>>(stage.begin("1.csv"));
+  std::atomic<bool> answered = false;
+  open->write(0, std::vector<std::uint8_t>(4 << 20), [&](const auto&) { answered = true; });
+  const auto before = std::chrono::steady_clock::now();
+  stage.exchange->stop();
+  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(100)) << "256 seconds' worth";
+  EXPECT_TRUE(answered);
+}
+
+TEST_F(QuotasTest, SessionsOfAnAgencyAreCounted) {
+  set({.sessions = 2}, {});
+  auto first = stage.exchange->take_seat(stage.sender), second = stage.exchange->take_seat(stage.sender);
+  ASSERT_TRUE(std::holds_alternative<std::shared_ptr<void>>(second));
+  const auto third = stage.exchange->take_seat(stage.sender);
+  ASSERT_TRUE(std::holds_alternative<Problem>(third));
+  EXPECT_NE(std::get<Problem>(third).sentence.find("(2 at once)"), std::string::npos);
+  EXPECT_EQ(code(), "quota-sessions");
+  EXPECT_TRUE(std::holds_alternative<std::shared_ptr<void>>(stage.exchange->take_seat(stage.receiver)));
+  first = Problem{};
+  EXPECT_TRUE(std::holds_alternative<std::shared_ptr<void>>(stage.exchange->take_seat(stage.sender)));
+}
+
+TEST(SeatsTest, AreNeverMoreThanThereAre) {
+  Seats seats;
+  std::atomic<unsigned> taken = 0, most = 0;
+  std::vector<std::thread> all;
+  for (int t = 0; t < 16; ++t) {
+    all.emplace_back([&] {
+      for (int i = 0; i < 2000; ++i) {
+        const auto seat = seats.take("alpha", 5);
+        if (!seat) continue;
+        const unsigned now = ++taken;
+        unsigned seen = most;
+        while (now > seen && !most.compare_exchange_weak(seen, now)) continue;
+        --taken;
+      }
+    });
+  }
+  for (auto& thread : all) thread.join();
+  EXPECT_LE(most, 5U);
+  EXPECT_GE(most, 1U);
+}
+
+}  // namespace
+}  // namespace chancery::transfer
