@@ -72,7 +72,7 @@ class Resume(HubCase):
 
     def run_client(self, arguments, check=True, **options):
         done = subprocess.run([str(a) for a in arguments], capture_output=True, text=True, timeout=240,
-                              env={**os.environ, "HOME": str(self.home)}, **options)
+                              env={**os.environ, "HOME": str(self.home), "PUTTYDIR": str(self.home)}, **options)
         if check:
             self.assertEqual(done.returncode, 0, f"{arguments}\n{done.stdout}\n{done.stderr}")
         return done

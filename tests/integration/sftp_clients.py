@@ -43,9 +43,10 @@ class Client:
         return [program for program in cls.programs if not shutil.which(program)]
 
     def run(self, *command, script=None):
+        environment = {"HOME": str(self.home), "LC_ALL": "C.UTF-8",
+                       "PUTTYDIR": str(self.home / "putty")}  # which HOME alone does not move where ~/.putty exists
         done = subprocess.run([str(word) for word in command], input=script, capture_output=True, text=True,
-                              errors="replace", timeout=TIMEOUT,
-                              env={**os.environ, "HOME": str(self.home), "LC_ALL": "C.UTF-8"})
+                              errors="replace", timeout=TIMEOUT, env={**os.environ, **environment})
         if done.returncode != 0:
             raise Refused(f"{command[0]} exited with {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done.stdout
