@@ -60,7 +60,8 @@ class Regress(unittest.TestCase):
         shutil.copy(SERVER, self.server)
         # The scripts' frame makes a key of every type that ssh knows, and has sshd check a configuration. Neither is used here.
         self.ssh = self.folder / "ssh"
-        self.ssh.write_text("#!/bin/sh\necho ssh-ed25519\n")
+        # Newer scripts send it to and fro as their data, so it is of such a size.
+        self.ssh.write_bytes(b"#!/bin/sh\necho ssh-ed25519\nexit\n" + os.urandom(800_000))
         self.ssh.chmod(0o755)
 
     def run_scripts(self, user=None):
