@@ -100,7 +100,7 @@ Server::Impl::Impl(const Settings& settings, const session::HostKey& key, sessio
     : hooks(std::move(given)),
       unresponsive_seconds(settings.limits.unresponsive_seconds),
       admission(settings.limits, [this] { return std::uniform_real_distribution<>(0, 1)(random); }),
-      ssh(key, settings.limits, hooks) {
+      ssh(key, settings.limits, settings.algorithms, hooks) {
   const std::uint32_t count =
       settings.io_threads > 0 ? settings.io_threads : std::max(1U, std::thread::hardware_concurrency());
   for (std::uint32_t i = 0; i < count; ++i) threads.push_back(std::make_unique<IoThread>());

@@ -445,7 +445,9 @@ void set(ssh_bind bind, ssh_bind_options_e option, const void* value) {
 
 }  // namespace
 
-Ssh::Ssh(const HostKey& key, const hub::Limits& limits, Hooks hooks) : impl_(std::make_unique<Impl>()) {
+Ssh::Ssh(const HostKey& key, const hub::Limits& limits, hub::Algorithms profile, Hooks hooks)
+    : impl_(std::make_unique<Impl>()) {
+  const auto& offered = profile == hub::Algorithms::strict ? algorithms::kStrict : algorithms::kCompatible;
   if (ssh_init() != SSH_OK) throw Error("libssh could not be set up.");
   impl_->limits = limits;
   impl_->hooks = std::move(hooks);
@@ -454,11 +456,11 @@ Ssh::Ssh(const HostKey& key, const hub::Limits& limits, Hooks hooks) : impl_(std
   if (bind == nullptr) throw Error("libssh could not be set up.");
   const bool read_configuration = false;
   set(bind, SSH_BIND_OPTIONS_PROCESS_CONFIG, &read_configuration);
-  set(bind, SSH_BIND_OPTIONS_KEY_EXCHANGE, algorithms::kKeyExchange);
+  set(bind, SSH_BIND_OPTIONS_KEY_EXCHANGE, offered.key_exchange);
   set(bind, SSH_BIND_OPTIONS_CIPHERS_C_S, algorithms::kCiphers);
   set(bind, SSH_BIND_OPTIONS_CIPHERS_S_C, algorithms::kCiphers);
-  set(bind, SSH_BIND_OPTIONS_HMAC_C_S, algorithms::kMacs);
-  set(bind, SSH_BIND_OPTIONS_HMAC_S_C, algorithms::kMacs);
+  set(bind, SSH_BIND_OPTIONS_HMAC_C_S, offered.macs);
+  set(bind, SSH_BIND_OPTIONS_HMAC_S_C, offered.macs);
   set(bind, SSH_BIND_OPTIONS_PUBKEY_ACCEPTED_KEY_TYPES, algorithms::kPublicKeys);
   set(bind, SSH_BIND_OPTIONS_HOSTKEY_ALGORITHMS, algorithms::kHostKeys);
   set(bind, SSH_BIND_OPTIONS_RSA_MIN_SIZE, &algorithms::kSmallestRsa);

@@ -31,7 +31,7 @@ struct Admission {
 class Ssh {
  public:
   // Throws Error if libssh does not take the key or any algorithm.
-  Ssh(const HostKey& key, const hub::Limits& limits, Hooks hooks);
+  Ssh(const HostKey& key, const hub::Limits& limits, hub::Algorithms algorithms, Hooks hooks);
   ~Ssh();
   Ssh(const Ssh&) = delete;
   Ssh& operator=(const Ssh&) = delete;

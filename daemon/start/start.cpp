@@ -252,7 +252,7 @@ int serve(const std::filesystem::path& directory) {
   exchange.activate(config->policy);
   {
     net::Server server({settings.listen_address, settings.listen_port, settings.io_threads, settings.limits,
-                        settings.proxy_listen},
+                        settings.proxy_listen, settings.algorithms},
                        key, hooks_of(hub));
     server.declare(networks_of(*config->policy));
     server.start();

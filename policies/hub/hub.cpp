@@ -81,6 +81,9 @@ void read_top(toml::Table& root, Hub& hub) {
                                    "\" is not in the tz database: expected a name such as Europe/London");
     }
   }
+  if (root.optional_choice("algorithms", {"compatible", "strict"}) == "strict") {
+    hub.algorithms = Algorithms::strict;
+  }
   hub.io_threads = static_cast<std::uint32_t>(root.optional_integer("io_threads", 0, 256).value_or(0));
   if (root.has("temporary_suffixes")) {
     hub.temporary_suffixes = root.distinct_strings("temporary_suffixes", 0, 16);

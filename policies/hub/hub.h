@@ -33,6 +33,9 @@ struct ProxyListen {
   std::vector<network::Network> from;
 };
 
+// Which SSH algorithms are offered: those that nobody has anything against, or also what older clients need.
+enum class Algorithms { strict, compatible };
+
 struct Hub {
   std::string origin;  // the ledger's name, as in its checkpoints: a schema-less URL
   std::string name;    // of the organisation that runs it, for README.txt
@@ -40,6 +43,7 @@ struct Hub {
   std::string listen_address = "127.0.0.1";
   std::uint16_t listen_port = 2222;
   std::optional<ProxyListen> proxy_listen;
+  Algorithms algorithms = Algorithms::compatible;
   std::uint32_t io_threads = 0;  // 0: one per core
   std::vector<std::string> temporary_suffixes = {".filepart", ".part", ".partial", ".tmp"};
   Limits limits;
