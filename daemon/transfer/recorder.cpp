@@ -7,7 +7,8 @@ namespace chancery::transfer {
 namespace {
 
 constexpr entry::Micros kMinute = 60'000'000;
-constexpr std::size_t kReasonBytes = 2000;  // of a gathered reason: as many names as fit
+constexpr std::chrono::seconds kPatience{6};  // a service that systemd restarts is back within two
+constexpr std::size_t kReasonBytes = 2000;    // of a gathered reason: as many names as fit
 
 std::string or_dash(const std::string& value) { return value.empty() ? "-" : value; }
 
@@ -17,40 +18,55 @@ Recorder::Recorder(Projection& projection, Ledger ledger, Clock clock, Log log)
     : projection_(projection), ledger_(std::move(ledger)), clock_(std::move(clock)), log_(std::move(log)) {}
 
 void Recorder::record(std::vector<entry::Event> batch, Answered answered, Settled settled) {
-  submit(std::move(batch), std::move(answered), std::move(settled), false);
+  submit({std::move(batch), std::move(answered), std::chrono::steady_clock::now() + kPatience,
+          std::move(settled)},
+         false);
 }
 
-void Recorder::record_surely(std::vector<entry::Event> batch) { submit(std::move(batch), {}, {}, true); }
+void Recorder::record_surely(std::vector<entry::Event> batch) {
+  submit({std::move(batch), {}, {}, {}}, true);
+}
 
 // `again`: a refusal for now does not end it, because it must be recorded, or because it may be already.
-void Recorder::submit(std::vector<entry::Event> batch, Answered answered, Settled settled, bool again) {
-  auto kept = std::make_shared<std::vector<entry::Event>>(batch);
+void Recorder::submit(Unresolved one, bool again) {
   {
     const std::lock_guard lock(mutex_);
     ++outstanding_;
   }
-  ledger_.append(std::move(batch), [this, kept, again, answered = std::move(answered),
-                                    settled = std::move(settled)](const service::Appended& appended) {
+  const auto kept = std::make_shared<Unresolved>(std::move(one));
+  ledger_.append(kept->batch, [this, kept, again](const service::Appended& appended) {
     const bool durable = appended.outcome == service::Outcome::durable;
     if (appended.outcome == service::Outcome::unknown || (again && !durable && appended.try_again)) {
       available_ = false;
       const std::lock_guard lock(mutex_);
-      unresolved_.push_back({std::move(*kept), settled});
+      unresolved_.push_back(std::move(*kept));
     } else {
       if (durable) {
         available_ = true;
-        for (std::size_t i = 0; i < kept->size(); ++i)
-          projection_.apply(appended.seqs[i], appended.times[i], (*kept)[i]);
+        for (std::size_t i = 0; i < kept->batch.size(); ++i)
+          projection_.apply(appended.seqs[i], appended.times[i], kept->batch[i]);
       } else {
         log_("the ledger refused an entry: " + appended.reason);
       }
-      if (settled) settled(durable);
+      if (kept->settled) kept->settled(durable);
+      if (kept->answered) kept->answered(appended);
     }
-    if (answered) answered(appended);
     const std::lock_guard lock(mutex_);
     --outstanding_;
     idle_.notify_all();
   });
+}
+
+void Recorder::tell_unknown(std::chrono::steady_clock::time_point now) {
+  std::vector<Answered> ready;
+  {
+    const std::lock_guard lock(mutex_);
+    for (Unresolved& one : unresolved_)
+      if (one.answered && one.until <= now) ready.push_back(std::exchange(one.answered, {}));
+  }
+  service::Appended unknown;
+  unknown.outcome = service::Outcome::unknown;
+  for (const Answered& answered : ready) answered(unknown);
 }
 
 void Recorder::append_ended(const Ended& ended, std::uint64_t count) {
@@ -109,18 +125,20 @@ void Recorder::tick() {
   const bool before = available_;
   available_ = ledger_.writable();
   if (before != available_) log_(available_ ? "the ledger answers again" : "the ledger takes no entries");
+  tell_unknown(std::chrono::steady_clock::now());
   if (!available_) return;
   std::vector<Unresolved> again;
   {
     const std::lock_guard lock(mutex_);
     again.swap(unresolved_);
   }
-  for (Unresolved& one : again) submit(std::move(one.batch), {}, std::move(one.settled), true);
+  for (Unresolved& one : again) submit(std::move(one), true);
   flush_gathered(clock_() - kMinute);
 }
 
 void Recorder::finish(std::chrono::milliseconds longest) {
   flush_gathered(clock_() + kMinute);
+  tell_unknown(std::chrono::steady_clock::time_point::max());
   std::unique_lock lock(mutex_);
   idle_.wait_for(lock, longest, [this] { return outstanding_ == 0; });
 }

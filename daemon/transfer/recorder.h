@@ -34,11 +34,11 @@ class Recorder {
  public:
   Recorder(Projection& projection, Ledger ledger, Clock clock, Log log);
 
-  // Appends `batch`. `answered` is told once what the caller may be told now; `settled`, at that moment or
-  // later, whether the batch is in the ledger, once that is certain. An unknown outcome is resolved by
-  // tick(), which submits the same batch again until there is an answer: the ids make that harmless. That a
-  // repetition was not taken for now says nothing of the first submission, so only a ledger that has looked
-  // settles it.
+  // Appends `batch`. `answered` is told once what the caller may be told; `settled`, at that moment or later,
+  // whether the batch is in the ledger, once that is certain. An unknown outcome is not told for some
+  // seconds, in which a ledger that was restarted is back and can be asked. It is resolved by tick(), which
+  // submits the same batch again until there is an answer: the ids make that harmless. That a repetition was
+  // not taken for now says nothing of the first submission, so only a ledger that has looked settles it.
   using Answered = std::function<void(const service::Appended&)>;
   using Settled = std::function<void(bool durable)>;
   void record(std::vector<entry::Event> batch, Answered answered, Settled settled);
@@ -76,6 +76,8 @@ class Recorder {
  private:
   struct Unresolved {
     std::vector<entry::Event> batch;
+    Answered answered;                            // empty once it was called
+    std::chrono::steady_clock::time_point until;  // when it is called at the latest
     Settled settled;
   };
   struct Gathered {
@@ -85,7 +87,9 @@ class Recorder {
   };
   using Kind = std::tuple<std::string, std::string, std::string, std::string, std::string, std::string>;
 
-  void submit(std::vector<entry::Event> batch, Answered answered, Settled settled, bool again);
+  void submit(Unresolved one, bool again);
+  // Tells those who have waited long enough (all, at the end) that the outcome is not known.
+  void tell_unknown(std::chrono::steady_clock::time_point now);
   void append_ended(const Ended& ended, std::uint64_t count);
   void flush_gathered(entry::Micros before);
 

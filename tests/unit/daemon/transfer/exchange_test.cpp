@@ -250,6 +250,23 @@ TEST_F(ExchangeTest, AnUnknownOutcomeIsToldAsUnknownAndResolvedLater) {
   EXPECT_EQ(stage.ledger.count("file.accepted"), 1U) << "asked again, not appended again";
 }
 
+TEST_F(ExchangeTest, ALedgerThatIsBackInSecondsIsAskedBeforeTheClientIsAnswered) {
+  auto upload = std::get<std::shared_ptr<Upload>>(stage.begin("oct.csv"));
+  ASSERT_FALSE(Stage::write(upload, 0, "rows"));
+  stage.ledger.next = service::Outcome::unknown;
+  stage.ledger.store_unknown = true;
+  std::thread returns([&] {
+    while (stage.ledger.count("file.accepted") == 0)
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    stage.ledger.next = service::Outcome::durable;
+  });
+  EXPECT_FALSE(Stage::wait([&](Done done) { stage.exchange->close(upload, std::move(done)); }));
+  returns.join();
+  EXPECT_EQ(stage.ledger.count("file.accepted"), 1U) << "asked, not appended again";
+  EXPECT_EQ(waiting().size(), 1U);
+}
+
 TEST_F(ExchangeTest, ARepetitionThatIsTurnedAwayRemovesNothing) {
   stage.ledger.next = service::Outcome::unknown;
   stage.ledger.store_unknown = true;
