@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
 #include <mutex>
 
 #include "ledger/entry/event_table.h"
@@ -27,6 +28,10 @@ std::optional<std::string> committed(const entry::Event& event, const std::strin
   const auto found = event.committed.find(key);
   if (found == event.committed.end()) return std::nullopt;
   return found->second;
+}
+
+std::size_t content_hash(const Transfer& transfer) {
+  return std::hash<std::string>()(transfer.agency + ' ' + transfer.route + ' ' + transfer.sha256);
 }
 
 constexpr const char* kErased = "(erased)";
@@ -97,7 +102,27 @@ void Projection::apply_outcome(std::uint64_t seq, Micros time, const entry::Even
     count(accepted_from_[transfer.agency], transfer);
     count(accepted_through_[transfer.route], transfer);
   }
-  transfers_[transfer.id] = std::move(transfer);
+  Transfer& stored = transfers_[transfer.id];
+  stored = std::move(transfer);
+  if (outcome == Outcome::accepted && !stored.sha256.empty() && earlier(stored) == nullptr)
+    contents_.emplace(content_hash(stored), &stored);
+}
+
+const Transfer* Projection::earlier(const Transfer& transfer) const {
+  if (transfer.sha256.empty()) return nullptr;
+  const auto [from, to] = contents_.equal_range(content_hash(transfer));
+  const auto found = std::find_if(from, to, [&](const auto& one) {
+    return one.second->sha256 == transfer.sha256 && one.second->agency == transfer.agency &&
+           one.second->route == transfer.route && one.second->id != transfer.id;
+  });
+  return found == to ? nullptr : found->second;
+}
+
+// What is known of the earlier one is looked up each time, so that nothing of it is left when it is erased.
+Transfer Projection::shown(const Transfer& transfer) const {
+  Transfer result = transfer;
+  if (const Transfer* first = earlier(transfer)) result.same = {first->id, first->name, first->time};
+  return result;
 }
 
 // Every timezone's days begin at a quarter of an hour. Only today's are asked for.
@@ -285,7 +310,7 @@ std::vector<Transfer> Projection::outcomes(std::string_view agency, std::string_
   if (found == months_.end()) return result;
   const auto ids = found->second.find(month);
   if (ids == found->second.end()) return result;
-  for (const std::string& id : ids->second) result.push_back(transfers_.at(id));
+  for (const std::string& id : ids->second) result.push_back(shown(transfers_.at(id)));
   return result;
 }
 
@@ -293,7 +318,7 @@ std::optional<Transfer> Projection::find_transfer(std::string_view id) const {
   const std::shared_lock lock(mutex_);
   const auto found = transfers_.find(std::string(id));
   if (found == transfers_.end()) return std::nullopt;
-  return found->second;
+  return shown(found->second);
 }
 
 bool Projection::knows_object(std::string_view object) const {

@@ -51,6 +51,12 @@ struct Transfer {
   std::string reason;  // unless accepted
   std::uint64_t count = 1;
   Micros time = 0;
+  // The first of this agency and route with the same content, if this is a later one.
+  struct Same {
+    std::string transfer, name;
+    Micros time = 0;
+  };
+  std::optional<Same> same;
   std::vector<std::string> recipients;  // agencies
   std::vector<Step> steps;              // in the ledger's order
 };
@@ -151,6 +157,8 @@ class Projection {
     std::map<std::uint64_t, std::string> in_order;             // such a seq -> transfer
   };
   void apply_outcome(std::uint64_t seq, Micros time, const entry::Event& event, Outcome outcome);
+  const Transfer* earlier(const Transfer& transfer) const;
+  Transfer shown(const Transfer& transfer) const;
   using Quarters = std::map<Micros, Tally>;  // when one began -> what was accepted in it
   static void count(Quarters& quarters, const Transfer& transfer);
   static Tally since(const std::map<std::string, Quarters, std::less<>>& of, std::string_view id,
@@ -168,8 +176,9 @@ class Projection {
   mutable std::shared_mutex mutex_;
   ByteSet applied_;
   std::unordered_map<std::string, Transfer> transfers_;
-  std::unordered_map<std::string, Delivery> deliveries_;                    // by object
-  std::map<Key, Folder> sent_;                                              // agency, route
+  std::unordered_multimap<std::size_t, const Transfer*> contents_;  // by a hash of agency, route, content
+  std::unordered_map<std::string, Delivery> deliveries_;            // by object
+  std::map<Key, Folder> sent_;                                      // agency, route
   std::map<Key, std::map<std::string, std::string, std::less<>>> waiting_;  // agency, route -> name -> object
   std::map<std::string, std::map<std::string, std::vector<std::string>, std::less<>>, std::less<>> months_;
   std::map<std::uint64_t, LogKeyStep> log_keys_;

@@ -179,6 +179,9 @@ std::string outcome_text(const HubFacts& hub, const transfer::Transfer& transfer
   } else {
     out << "\nSize " << transfer.size << " bytes, SHA-256 " << transfer.sha256 << "\n";
   }
+  if (transfer.same && transfer.agency == agency)
+    out << "The same content was sent as " << text::printable(transfer.same->name) << " on "
+        << hub.show_time(transfer.same->time) << ", transfer " << transfer.same->transfer << ".\n";
   out << "\nWhat to do: " << what_to_do(transfer, agency) << "\n";
   return with_crlf(out.str());
 }

@@ -396,7 +396,8 @@ struct Tree::Visitor {
 
   void operator()(const sftp::MakeDirectory& make) const {
     const Place place = locate(make.path);
-    if (tree.attributes(view, place)) return answer(failure("There is a folder or a file of this name already."));
+    if (tree.attributes(view, place))
+      return answer(failure("There is a folder or a file of this name already."));
     answer(tree.refuse(place, "no-folders", "Folders cannot be made here: the routes are the folders."));
   }
 

@@ -8,139 +8,11 @@
 
 #include "daemon/tree/listing.h"
 #include "ledger/entry/event_table.h"
-#include "tests/unit/daemon/transfer/stage.h"
+#include "tree_stage.h"
 
 // What an account that has logged in can do to the tree, on purpose or by an odd client.
 namespace chancery::tree {
 namespace {
-
-using transfer::Caller;
-using transfer::Stage;
-
-constexpr sftp::HandleId kNoHandle = 999'999;
-
-// A ledger that does not answer: proofs are in receipts_test.cpp.
-Evidence silent_evidence() {
-  const auto silent = []() -> service::Unavailable { return service::Unavailable("it does not answer"); };
-  return {[silent](auto, auto) -> std::vector<service::StoredEntry> { throw silent(); },
-          [silent](auto, auto) -> std::vector<merkle::Hash> { throw silent(); },
-          [silent]() -> std::optional<std::string> { throw silent(); },
-          [silent](auto) -> std::optional<std::string> { throw silent(); }};
-}
-
-class TreeTest : public testing::Test {
- protected:
-  TreeTest() {
-    add_account("alpha", "alpha-upload", "SHA256:a", agreement::AccountRole::agency);
-    add_account("alpha", "alpha-second", "SHA256:c", agreement::AccountRole::agency);
-    add_account("alpha", "alpha-audit", "SHA256:d", agreement::AccountRole::auditor);
-    add_account("beta", "beta-collect", "SHA256:b", agreement::AccountRole::agency);
-  }
-  ~TreeTest() override { stage.exchange->stop(); }
-
-  void add_account(const std::string& agency, const std::string& user, const std::string& key,
-                   agreement::AccountRole role) {
-    agreement::Account account;
-    account.user = user;
-    account.role = role;
-    account.keys.push_back({"ssh-ed25519", "AAAA", key});
-    stage.policy->agencies[agency].accounts.push_back(account);
-  }
-
-  // A session: its tree, and the numbers of its requests.
-  struct Session {
-    Session(Hub& of, Caller who) : tree(of, std::move(who)) {}
-
-    // Asks, and waits for the answer; a second answer fails the test.
-    sftp::Reply ask(sftp::Operation operation) {
-      struct Heard {
-        std::promise<sftp::Reply> promise;
-        std::atomic<int> answers = 0;
-      };
-      auto heard = std::make_shared<Heard>();
-      auto answer = heard->promise.get_future();
-      tree.serve({++last, std::move(operation)}, [heard](sftp::Reply reply) {
-        if (++heard->answers == 1)
-          heard->promise.set_value(std::move(reply));
-        else
-          ADD_FAILURE() << "answered twice";
-      });
-      if (answer.wait_for(std::chrono::seconds(60)) != std::future_status::ready) {
-        ADD_FAILURE() << "never answered";
-        return sftp::StatusReply{sftp::Status::no_connection, ""};
-      }
-      return answer.get();
-    }
-    sftp::Status status(sftp::Operation operation) {
-      const sftp::Reply reply = ask(std::move(operation));
-      const auto* answered = std::get_if<sftp::StatusReply>(&reply);
-      said = answered == nullptr ? "" : answered->message;
-      return answered == nullptr ? sftp::Status::ok : answered->status;
-    }
-    // The new handle, or kNoHandle.
-    sftp::HandleId open(const std::string& path, std::uint32_t flags) {
-      return status(sftp::Open{path, flags, {}}) == sftp::Status::ok ? last : kNoHandle;
-    }
-    sftp::HandleId create(const std::string& path) {
-      return open(path, sftp::kWrite | sftp::kCreate | sftp::kTruncate);
-    }
-    sftp::Status write(sftp::HandleId handle, std::uint64_t offset, const std::string& bytes) {
-      return status(sftp::Write{handle, offset, {bytes.begin(), bytes.end()}});
-    }
-    sftp::Status put(const std::string& path, const std::string& bytes) {
-      const auto handle = create(path);
-      if (handle == kNoHandle) return sftp::Status::failure;
-      if (!bytes.empty() && write(handle, 0, bytes) != sftp::Status::ok) return sftp::Status::failure;
-      return status(sftp::Close{handle});
-    }
-    sftp::Status rename(const std::string& from, const std::string& to) {
-      return status(sftp::Rename{from, to});
-    }
-    std::string read_all(const std::string& path) {
-      const auto handle = open(path, sftp::kRead);
-      std::string bytes;
-      for (;;) {
-        const sftp::Reply reply = ask(sftp::Read{handle, bytes.size(), 32768});
-        const auto* data = std::get_if<sftp::DataReply>(&reply);
-        if (data == nullptr) break;
-        bytes.append(data->data.begin(), data->data.end());
-        if (data->given) data->given();
-      }
-      EXPECT_EQ(status(sftp::Close{handle}), sftp::Status::ok);
-      return bytes;
-    }
-    std::vector<std::string> list(const std::string& path) {
-      std::vector<std::string> names;
-      if (status(sftp::OpenDirectory{path}) != sftp::Status::ok) return {"(not listed)"};
-      const auto handle = last;
-      for (;;) {
-        const sftp::Reply reply = ask(sftp::ReadDirectory{handle});
-        const auto* some = std::get_if<sftp::NamesReply>(&reply);
-        if (some == nullptr) break;
-        for (const auto& file : some->files)
-          if (file.name != "." && file.name != "..") names.push_back(file.name);
-      }
-      EXPECT_EQ(status(sftp::Close{handle}), sftp::Status::ok);
-      return names;
-    }
-
-    Tree tree;
-    std::uint64_t last = 0;
-    std::string said;  // the sentence of the last status
-  };
-
-  std::string month() const { return entry::format_time(stage.ledger.now).substr(0, 7); }
-  std::size_t waiting() const { return stage.exchange->projection().waiting("beta", "flow").size(); }
-
-  Stage stage;
-  std::string coming_key;
-  Hub hub{*stage.exchange,
-          {"A hub", "hub.example.org/ledger", "SHA256:host", [this] { return coming_key; },
-           [](entry::Micros time) { return entry::format_time(time); }},
-          {},
-          Receipts(silent_evidence())};
-  Session sender{hub, stage.sender}, receiver{hub, stage.receiver};
-};
 
 TEST_F(TreeTest, EveryOperationIsAnsweredOnceWhoeverAsks) {
   ASSERT_EQ(sender.put("/send/flow/oct.csv", "rows"), sftp::Status::ok);
@@ -274,91 +146,32 @@ TEST_F(TreeTest, ATemporaryNameOfAnotherAccountIsItsOwn) {
   EXPECT_EQ(Stage::opened(receiver.read_all("/collect/flow/oct.csv.age"), stage.beta), "mine");
 }
 
-// The ways in which clients open what they want to go on with, or to overwrite.
-class TreeResume : public TreeTest {
- protected:
-  static constexpr const char* kPath = "/send/flow/oct.csv";
-  static constexpr std::uint32_t kInPlace = sftp::kWrite | sftp::kCreate;
-
-  // A session writes "0123456789" and ends without closing; another is there for the test.
-  TreeResume() {
-    Session first(hub, stage.sender);
-    const auto handle = first.create(kPath);
-    EXPECT_EQ(first.write(handle, 0, "0123456789"), sftp::Status::ok);
-    first.tree.ended({handle});
-  }
-  std::uint64_t size_of(sftp::HandleId handle) {
-    const sftp::Reply reply = sender.ask(sftp::HandleStat{handle});
-    return std::get<sftp::AttributesReply>(reply).attributes.size.value();
-  }
-  std::string delivered() {
-    return Stage::opened(receiver.read_all("/collect/flow/oct.csv.age"), stage.beta);
-  }
-};
-
-TEST_F(TreeResume, ByEveryWayOfOpeningThatDoesNotEmpty) {
-  EXPECT_EQ(sender.list("/send/flow"), std::vector<std::string>{"oct.csv"});
-  std::string expected = "0123456789";
-  for (const std::uint32_t flags : {std::uint32_t{sftp::kWrite}, kInPlace, kInPlace | sftp::kAppend,
-                                    std::uint32_t{sftp::kWrite | sftp::kRead}}) {
-    Session session(hub, stage.sender);
-    const auto handle = session.open(kPath, flags);
-    ASSERT_NE(handle, kNoHandle) << flags;
-    ASSERT_EQ(session.write(handle, expected.size(), "more"), sftp::Status::ok) << session.said;
-    expected += "more";
-    session.tree.ended({handle});
-  }
-  const auto handle = sender.open(kPath, sftp::kWrite);
-  EXPECT_EQ(size_of(handle), expected.size()) << "psftp asks the handle";
-  ASSERT_EQ(sender.write(handle, expected.size(), "!"), sftp::Status::ok);
-  ASSERT_EQ(sender.status(sftp::Close{handle}), sftp::Status::ok);
-  EXPECT_EQ(delivered(), expected + "!");
-}
-
-TEST_F(TreeResume, WritingInPlaceFromTheStartBeginsAnew) {
-  const auto handle = sender.open(kPath, kInPlace);
-  ASSERT_EQ(sender.write(handle, 0, "all of it"), sftp::Status::ok) << sender.said;
-  ASSERT_EQ(sender.status(sftp::Close{handle}), sftp::Status::ok);
-  EXPECT_EQ(delivered(), "all of it");
-}
-
-TEST_F(TreeResume, EmptyingInPlaceBeginsAnew) {
-  const auto handle = sender.open(kPath, kInPlace);
-  sftp::Attributes empty;
-  empty.size = 0;
-  ASSERT_EQ(sender.status(sftp::HandleSetStat{handle, empty}), sftp::Status::ok) << sender.said;
-  ASSERT_EQ(sender.status(sftp::Close{handle}), sftp::Status::ok);
-  EXPECT_EQ(delivered(), "");
-}
-
-TEST_F(TreeResume, OpeningAndClosingDeliversNothing) {
-  const auto handle = sender.open(kPath, kInPlace);
-  EXPECT_EQ(sender.status(sftp::Close{handle}), sftp::Status::failure);
-  EXPECT_NE(sender.said.find("first 10 bytes"), std::string::npos) << sender.said;
-  EXPECT_EQ(waiting(), 0U);
-  EXPECT_EQ(sender.list("/send/flow"), std::vector<std::string>{"oct.csv"}) << "and loses nothing";
-}
-
-TEST_F(TreeResume, ATemporaryFileThatWasAllThereCanBeRenamed) {
-  Session first(hub, stage.sender);
-  const auto open = first.create("/send/flow/nov.csv.part");
-  ASSERT_EQ(first.write(open, 0, "rows"), sftp::Status::ok);
-  first.tree.ended({open});
-  EXPECT_NE(sender.rename("/send/flow/nov.csv.part", "/send/flow/nov.csv"), sftp::Status::ok);
-  const auto handle = sender.open("/send/flow/nov.csv.part", sftp::kWrite);
-  ASSERT_EQ(size_of(handle), 4U);
-  ASSERT_EQ(sender.status(sftp::Close{handle}), sftp::Status::ok) << sender.said;
-  EXPECT_EQ(sender.rename("/send/flow/nov.csv.part", "/send/flow/nov.csv"), sftp::Status::ok);
-  EXPECT_EQ(waiting(), 1U);
-}
-
-TEST_F(TreeResume, OfWhatIsNotHereIsToldByASentence) {
-  EXPECT_EQ(sender.status(sftp::Open{"/send/flow/nov.csv", sftp::kWrite, {}}), sftp::Status::no_such_file);
-  EXPECT_EQ(sender.said, transfer::kNothingKept);
-  const auto handle = sender.open("/send/flow/nov.csv", kInPlace);
-  EXPECT_EQ(sender.write(handle, 5 << 20, "rest"), sftp::Status::failure);
-  EXPECT_EQ(sender.said, transfer::kNothingKept);
-  EXPECT_EQ(sender.status(sftp::Close{handle}), sftp::Status::failure);
+TEST_F(TreeTest, TheSameContentSentAgainIsNoticedUntilTheFirstIsErased) {
+  const auto page_of = [&](const std::string& name) {
+    for (const std::string& file : sender.list("/receipts/" + month()))
+      if (file.starts_with(name + ".") && file.ends_with(".txt"))
+        return sender.read_all("/receipts/" + month() + "/" + file);
+    return std::string("(no page)");
+  };
+  ASSERT_EQ(sender.put("/send/flow/oct.csv", "rows"), sftp::Status::ok);
+  const std::string first = stage.ledger.last("file.accepted")->plain.at("transfer");
+  const std::uint64_t seq = stage.exchange->projection().find_transfer(first)->steps[0].seq;
+  ASSERT_EQ(sender.put("/send/flow/nov.csv", "rows"), sftp::Status::ok);
+  ASSERT_EQ(sender.put("/send/flow/dec.csv", "other rows"), sftp::Status::ok);
+  const std::string notice = "The same content was sent as oct.csv on ";
+  EXPECT_NE(page_of("nov.csv").find(notice), std::string::npos) << page_of("nov.csv");
+  EXPECT_NE(page_of("nov.csv").find("transfer " + first), std::string::npos);
+  EXPECT_EQ(page_of("oct.csv").find("The same content"), std::string::npos);
+  EXPECT_EQ(page_of("dec.csv").find("The same content"), std::string::npos);
+  const auto received = receiver.list("/receipts/" + month());
+  for (const std::string& file : received)
+    EXPECT_EQ(receiver.read_all("/receipts/" + month() + "/" + file).find("The same content"),
+              std::string::npos);
+  entry::Event erased;
+  erased.name = "erasure.begun";
+  erased.plain = {{"seqs", std::to_string(seq)}};
+  stage.exchange->learn(1'000'000, stage.ledger.now, erased);
+  EXPECT_EQ(page_of("nov.csv").find("The same content"), std::string::npos);
 }
 
 TEST_F(TreeTest, AHandleIsClosedOnce) {
