@@ -1,6 +1,7 @@
 """What ssh-audit (Debian's, 2.5) says of the algorithms that are offered."""
 
 import json
+import pathlib
 import re
 import subprocess
 import unittest
@@ -38,11 +39,20 @@ class Audit(session_test.SessionTest):
         self.assertEqual({name for _, name, _, _ in unknown}, UNKNOWN)
         self.assertEqual(found - unknown, self.expected)
 
+    def needs_post_quantum(self):
+        """Skips where the libssh that is linked has none: it came with 0.12, which Debian 13 has not."""
+        program = self.server.process.args[0]
+        linked = re.search(r"=> (\S*/libssh\.so\S*)", subprocess.run(["ldd", program], capture_output=True, text=True).stdout)
+        if linked and b"mlkem768x25519-sha256" not in pathlib.Path(linked[1]).read_bytes():
+            self.skipTest(f"{linked[1]} has no post-quantum key exchange")
+
     def test_post_quantum_exchanges_come_first(self):
+        self.needs_post_quantum()
         offered = [each["algorithm"] for each in json.loads(self.audit("-j"))["kex"]]
         self.assertEqual(offered[:3], ["mlkem768x25519-sha256", "sntrup761x25519-sha512", "sntrup761x25519-sha512@openssh.com"])
 
     def test_openssh_uses_one_that_it_has(self):
+        self.needs_post_quantum()
         done = self.server.ssh(self.key, "-v", "alice@127.0.0.1", "id")
         known = subprocess.run(["ssh", "-Q", "kex"], capture_output=True, text=True).stdout
         self.assertIn("sntrup761x25519-sha512@openssh.com", known)
