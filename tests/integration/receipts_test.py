@@ -71,13 +71,15 @@ class Receipts(unittest.TestCase):
         file.write(b"x" * 100_000)
         file.flush()
         client.get_transport().sock.close()
-        # Kept for its client to go on with, until it is given up.
-        self.hub.sftp(self.sender, f"rm {self.hub.send_folder()}/vanished.csv")
+        # Open until the hub has seen the end of the session; then kept for its client to go on with, until it is given up.
+        wait_until("the dropped upload to be given up", lambda: self.hub.sftp(
+            self.sender, f"rm {self.hub.send_folder()}/vanished.csv", check=False).returncode == 0)
         sealed, plain = self.collect("oct.csv")
 
         def abandoned():
+            ids = [e["plain"]["transfer"] for e in self.hub.entries() if e["event"] == "file.abandoned"]
             return [n for n in self.hub.sftp(self.sender, "ls -1 /receipts/*/*").stdout.split()
-                    if "vanished.csv" in n and n.endswith(".receipt")]
+                    if "vanished.csv" in n and n.endswith(".receipt") and any(i in n for i in ids)]
         wait_until("the abandoned upload's receipt", abandoned)
         time.sleep(0.5)  # for the acknowledgement to be signed for
         ours, theirs = self.fetch(self.sender), self.fetch(self.receiver)
