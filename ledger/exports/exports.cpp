@@ -17,8 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMaxSums = std::size_t{1} << 30;
-constexpr std::size_t kMaxNote = std::size_t{1} << 20;
 constexpr std::size_t kMaxPolicyFile = std::size_t{16} << 20;
 
 std::optional<note::Checkpoint> head_of(std::string_view bytes) {

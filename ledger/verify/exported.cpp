@@ -15,8 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMaxSums = std::size_t{1} << 30;
-constexpr std::size_t kMaxNote = std::size_t{1} << 20;
 constexpr std::size_t kMaxOther = std::size_t{64} << 20;
 constexpr std::string_view kPolicies = "policies/";
 constexpr std::size_t kPolicyHash = 64;
@@ -59,7 +57,7 @@ Exported::Exported(fs::path folder)
                 compare_tile(level, index, width, bytes);
               }) {
   read_sums();
-  if (auto bytes = read(exports::kCheckpoint, kMaxNote)) {
+  if (auto bytes = read(exports::kCheckpoint, exports::kMaxNote)) {
     const auto parsed = note::parse_note(*bytes);
     const auto* note = std::get_if<note::Note>(&parsed);
     const auto head = note != nullptr ? note::parse_checkpoint(note->text) : std::nullopt;
@@ -83,7 +81,7 @@ void Exported::find(std::string text, std::optional<std::uint64_t> seq) {
 }
 
 void Exported::read_sums() {
-  const auto text = exports::read_file(folder_ / exports::kSums, kMaxSums);
+  const auto text = exports::read_file(folder_ / exports::kSums, exports::kMaxSums);
   const auto sums = exports::parse_sums(text.value_or(""));
   if (!text || !sums) {
     find(std::string(exports::kSums) + (text ? " is not a list of files as it should be" : " is missing"));
@@ -145,7 +143,7 @@ void Exported::visit(std::uint64_t from, const Source::VisitEntry& visit) {
 void Exported::visit_checkpoints(const std::function<bool(std::uint64_t, std::string_view)>& visit) {
   std::vector<std::string> ignored;
   for (const std::uint64_t size : kept_sizes(folder_, ignored)) {
-    const auto note = read(exports::checkpoint_path(size), kMaxNote);
+    const auto note = read(exports::checkpoint_path(size), exports::kMaxNote);
     if (note && !visit(size, *note)) {
       return;
     }
@@ -205,12 +203,12 @@ void Exported::finish() {
 }
 
 void Exported::check_heads() {
-  if (exports::read_file(folder_ / exports::checkpoint_path(size_), kMaxNote) != checkpoint_) {
+  if (exports::read_file(folder_ / exports::checkpoint_path(size_), exports::kMaxNote) != checkpoint_) {
     find("checkpoint is not the same as " + exports::checkpoint_path(size_));
   }
   for (const auto& [path, expected] : {std::pair(exports::kLogPolicy, keys_.log_policy()),
                                        std::pair(exports::kLogPolicyEd25519, keys_.log_policy_ed25519())}) {
-    const auto bytes = read(path, kMaxNote);
+    const auto bytes = read(path, exports::kMaxNote);
     if (bytes && *bytes != expected) {
       find(std::string(path) + " does not name the keys that are in use by the entries");
     }
