@@ -13,6 +13,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "tests/unit/temporary_folder.h"
+
 namespace chancery::object {
 namespace {
 
@@ -20,10 +22,6 @@ namespace fs = std::filesystem;
 
 class ObjectStoreTest : public testing::Test {
  protected:
-  ObjectStoreTest() {
-    std::string name = (fs::temp_directory_path() / "objects.XXXXXX").string();
-    directory_ = ::mkdtemp(name.data());
-  }
   ~ObjectStoreTest() override { fs::remove_all(directory_); }
 
   static std::span<const std::uint8_t> bytes(std::string_view text) {
@@ -31,7 +29,7 @@ class ObjectStoreTest : public testing::Test {
   }
   static std::string text(const std::vector<std::uint8_t>& read) { return {read.begin(), read.end()}; }
 
-  fs::path directory_;
+  const fs::path directory_ = make_temporary_folder("objects");
 };
 
 TEST_F(ObjectStoreTest, AKeptObjectIsReadBackByItsIdFromAnyOffset) {

@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/temporary_folder.h"
+
 namespace chancery::session {
 namespace {
 
@@ -14,9 +16,7 @@ namespace fs = std::filesystem;
 class HostKeyTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "host-key-XXXXXX").string();
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
+    folder_ = make_temporary_folder("host-key");
     path_ = folder_ / "host_key";
   }
   void TearDown() override { fs::remove_all(folder_); }

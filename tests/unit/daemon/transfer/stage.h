@@ -14,6 +14,7 @@
 
 #include "daemon/transfer/exchange.h"
 #include "policies/seal/seal.h"
+#include "tests/unit/temporary_folder.h"
 
 // A hub without network and without chancery-ledgerd: the ledger is a list in memory that can be told to
 // fail.
@@ -94,8 +95,7 @@ class Stage {
   Stage()
       : beta(seal::Identity::generate(seal::KeyKind::x25519)),
         gamma(seal::Identity::generate(seal::KeyKind::x25519)) {
-    std::string name = (std::filesystem::temp_directory_path() / "exchange.XXXXXX").string();
-    directory = ::mkdtemp(name.data());
+    directory = make_temporary_folder("exchange");
     policy = std::make_shared<route::Policy>();
     policy->hash = std::string(64, 'a');
     add_agency("alpha", nullptr);
@@ -119,6 +119,24 @@ class Stage {
   ~Stage() {
     exchange.reset();
     std::filesystem::remove_all(directory);
+  }
+
+  // Records transfers from alpha to beta that an earlier hub made; open() lets the exchange know of them.
+  void record_transfers(int count) {
+    std::vector<entry::Event> batch(2);
+    for (int i = 0; i < count; ++i) {
+      const std::string id = entry::to_hex(entry::new_id());
+      batch[0].id = entry::new_id();
+      batch[0].name = "file.accepted";
+      batch[0].plain = {{"agency", "alpha"}, {"route", "flow"}, {"transfer", id}};
+      batch[0].committed = {{"name", "file-" + std::to_string(i) + ".csv"}, {"size", "4"}};
+      batch[1].id = entry::new_id();
+      batch[1].name = "delivery.made";
+      batch[1].plain = {{"agency", "beta"},      {"object", id},         {"route", "flow"},
+                        {"sealed-sha256", "ab"}, {"sealed-size", "200"}, {"transfer", id}};
+      batch[1].committed = batch[0].committed;
+      static_cast<void>(ledger.append(batch));
+    }
   }
 
   // (Re)starts the exchange over what is on the disk and in the ledger.

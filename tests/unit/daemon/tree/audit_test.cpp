@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include "tests/unit/temporary_folder.h"
+
 // When the export that auditors read is brought up to date, and what of the folder they see.
 namespace chancery::tree {
 namespace {
@@ -25,13 +27,7 @@ class AuditTest : public testing::Test {
   ~AuditTest() override { fs::remove_all(folder); }
   void put(const std::string& path, const std::string& bytes) const { std::ofstream(folder / path) << bytes; }
 
-  static fs::path make_folder() {
-    std::string pattern = (fs::temp_directory_path() / "chancery-audit-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
-    return pattern;
-  }
-
-  const fs::path folder = make_folder();
+  const fs::path folder = make_temporary_folder("audit");
   int refreshes = 0;
   Audit::Clock::time_point now{seconds(1000)};
   Audit audit{folder / "audit", [this] { ++refreshes; }, [this] { return now; }};

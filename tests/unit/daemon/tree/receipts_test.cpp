@@ -191,18 +191,7 @@ TEST_F(ReceiptsTest, BytesStayWhileTheLedgerGrowsAndAppearOnlyWhenCovered) {
 
 TEST_F(ReceiptsTest, AMonthOfTenThousandTransfersIsListedQuickly) {
   constexpr int kTransfers = 10'000;
-  for (int i = 0; i < kTransfers; ++i) {
-    const std::string id = entry::to_hex(entry::new_id());
-    std::vector<entry::Event> batch(2);
-    batch[0].id = entry::new_id();
-    batch[0].name = "file.accepted";
-    batch[0].plain = {{"agency", "alpha"}, {"route", "flow"}, {"transfer", id}};
-    batch[0].committed = {{"name", "file-" + std::to_string(i) + ".csv"}, {"size", "4"}};
-    batch[1].id = entry::new_id();
-    batch[1].name = "delivery.made";
-    batch[1].plain = {{"agency", "beta"}, {"object", id}, {"route", "flow"}, {"transfer", id}};
-    static_cast<void>(stage.ledger.append(std::move(batch)));
-  }
+  stage.record_transfers(kTransfers);
   stage.open();
   receipts.cover(stage.ledger.stored.size() - 1);
   const auto began = std::chrono::steady_clock::now();

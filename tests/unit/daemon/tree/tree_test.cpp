@@ -386,20 +386,7 @@ TEST_F(TreeTest, TheHashOfAFileIsTheRecordedOneForWhoSeesIt) {
 
 TEST_F(TreeTest, TenThousandDeliveriesAreListedInFullAndQuickly) {
   constexpr int kFiles = 10'000;
-  std::vector<entry::Event> batch(2);
-  for (int i = 0; i < kFiles; ++i) {
-    const std::string id = entry::to_hex(entry::new_id());
-    batch[0].id = entry::new_id();
-    batch[0].name = "file.accepted";
-    batch[0].plain = {{"agency", "alpha"}, {"route", "flow"}, {"transfer", id}};
-    batch[0].committed = {{"name", "file-" + std::to_string(i) + ".csv"}, {"size", "4"}};
-    batch[1].id = entry::new_id();
-    batch[1].name = "delivery.made";
-    batch[1].plain = {{"agency", "beta"},      {"object", id},         {"route", "flow"},
-                      {"sealed-sha256", "ab"}, {"sealed-size", "200"}, {"transfer", id}};
-    batch[1].committed = batch[0].committed;
-    static_cast<void>(stage.ledger.append(batch));
-  }
+  stage.record_transfers(kFiles);
   stage.open();
   Hub fresh{*stage.exchange, hub.facts, {}, Receipts(silent_evidence())};
   for (const auto& [caller, path] : {std::pair{stage.receiver, std::string("/collect/flow")},

@@ -13,6 +13,8 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include "tests/unit/temporary_folder.h"
+
 namespace chancery::route {
 namespace {
 
@@ -25,12 +27,6 @@ const std::string kKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAcHBwcHBwcHBwcHBw
 std::string read_file(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
-}
-
-fs::path fresh_directory() {
-  std::string pattern = (fs::temp_directory_path() / "chancery-policy-XXXXXX").string();
-  if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
-  return pattern;
 }
 
 // A directory with a small policy that has no mistake.
@@ -76,7 +72,7 @@ class PolicyFiles : public testing::Test {
     return policy.value_or(Policy{});
   }
 
-  fs::path directory_ = fresh_directory();
+  fs::path directory_ = make_temporary_folder("policy");
 };
 
 TEST_F(PolicyFiles, AreReadWhole) {

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "tests/unit/temporary_folder.h"
+
 namespace chancery::toml {
 namespace {
 
@@ -156,18 +158,13 @@ TEST(Document, ReadsSizes) {
 
 class Files : public testing::Test {
  protected:
-  Files() {
-    std::string pattern = (fs::temp_directory_path() / "chancery-toml-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
-    directory_ = pattern;
-  }
   ~Files() override { fs::remove_all(directory_); }
   std::string problem(const fs::path& path) {
     Mistakes mistakes;
     EXPECT_FALSE(Document::read(path, "x", mistakes).valid());
     return mistakes.empty() ? "" : mistakes[0].text();
   }
-  fs::path directory_;
+  const fs::path directory_ = make_temporary_folder("toml");
 };
 
 TEST_F(Files, OnlyRegularOnesOfReasonableSizeAreRead) {
