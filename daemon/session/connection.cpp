@@ -21,6 +21,7 @@
 
 #include "daemon/session/algorithms.h"
 #include "daemon/session/channel.h"
+#include "daemon/session/disagreement.h"
 #include "daemon/session/handles.h"
 #include "daemon/session/host_key_handle.h"
 #include "daemon/session/login.h"
@@ -45,13 +46,20 @@ constexpr seconds kLinger{5};
 // How many times a silent client is asked whether it is there before it is given up, the giving up included.
 constexpr int kQuestions = 5;
 
+// What all connections of a hub go by; it outlives them.
+struct Shared {
+  hub::Limits limits;
+  hub::Algorithms algorithms = hub::Algorithms::strict;
+  Hooks hooks;
+};
+
 // One SSH session, from the key exchange to its end. Everything happens on its context's one thread, most of
 // it in turn(): libssh is polled as long as there is something, then the channel gets its turn, then we wait
 // for the descriptor. Callbacks of libssh only take notes, because they run inside of libssh.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(asio::io_context& context, SessionHandle session, int descriptor, const hub::Limits& limits,
-             const Hooks& hooks, std::string address, Admission admission);
+  Connection(asio::io_context& context, SessionHandle session, int descriptor, const Shared& shared,
+             std::string address, Admission admission);
 
   // Throws Error.
   void start();
@@ -92,6 +100,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   asio::io_context& context_;
   const hub::Limits& limits_;
+  const hub::Algorithms algorithms_;
   const Hooks& hooks_;
   std::string address_;
   Admission admission_;
@@ -122,16 +131,16 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::string failure_;  // of a callback
 };
 
-Connection::Connection(asio::io_context& context, SessionHandle session, int descriptor,
-                       const hub::Limits& limits, const Hooks& hooks, std::string address,
-                       Admission admission)
+Connection::Connection(asio::io_context& context, SessionHandle session, int descriptor, const Shared& shared,
+                       std::string address, Admission admission)
     : context_(context),
-      limits_(limits),
-      hooks_(hooks),
+      limits_(shared.limits),
+      algorithms_(shared.algorithms),
+      hooks_(shared.hooks),
       address_(std::move(address)),
       admission_(std::move(admission)),
-      login_(hooks, {address_, limits.attempts,
-                     [this](const std::string& user) { return admission_.log_in(user); }}),
+      login_(hooks_, {address_, limits_.attempts,
+                      [this](const std::string& user) { return admission_.log_in(user); }}),
       descriptor_(context, descriptor),
       session_(std::move(session)),
       event_(ssh_event_new()),
@@ -251,7 +260,13 @@ void Connection::on_close(ssh_session, ssh_channel, void* self) noexcept {
 void Connection::fail_with_error() {
   if (!failure_.empty()) return;
   failure_ = "the connection was lost";
-  if (const std::string why = ssh_get_error(session_.get()); !why.empty()) failure_ += ": " + why;
+  const std::string why = ssh_get_error(session_.get());
+  const char* const client = ssh_get_clientbanner(session_.get());
+  if (const auto known = explain_disagreement(why, client == nullptr ? "it" : client, algorithms_)) {
+    failure_ = *known;
+  } else if (!why.empty()) {
+    failure_ += ": " + why;
+  }
 }
 
 // Answers whether there may be more to do at once.
@@ -430,8 +445,7 @@ void Connection::tell_end(const std::string& reason) {
 }  // namespace
 
 struct Ssh::Impl {
-  hub::Limits limits;
-  Hooks hooks;
+  Shared shared;
   BindHandle bind;
   std::mutex mutex;  // libssh's bind is not thread-safe
 };
@@ -449,8 +463,7 @@ Ssh::Ssh(const HostKey& key, const hub::Limits& limits, hub::Algorithms profile,
     : impl_(std::make_unique<Impl>()) {
   const auto& offered = profile == hub::Algorithms::strict ? algorithms::kStrict : algorithms::kCompatible;
   if (ssh_init() != SSH_OK) throw Error("libssh could not be set up.");
-  impl_->limits = limits;
-  impl_->hooks = std::move(hooks);
+  impl_->shared = {limits, profile, std::move(hooks)};
   impl_->bind.reset(ssh_bind_new());
   ssh_bind bind = impl_->bind.get();
   if (bind == nullptr) throw Error("libssh could not be set up.");
@@ -491,9 +504,8 @@ std::function<void()> Ssh::serve(boost::asio::io_context& context, int socket, s
     close(duplicate);
     throw Error("libssh could not take a connection.");
   }
-  const auto connection =
-      std::make_shared<Connection>(context, std::move(session), duplicate, impl_->limits, impl_->hooks,
-                                   std::move(address), std::move(admission));
+  const auto connection = std::make_shared<Connection>(context, std::move(session), duplicate, impl_->shared,
+                                                       std::move(address), std::move(admission));
   connection->start();
   return [weak = std::weak_ptr(connection), &context] {
     asio::post(context, [weak] {
