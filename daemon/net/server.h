@@ -24,7 +24,7 @@ struct Settings {
   std::uint32_t io_threads = 0;       // 0: one per core
   hub::Limits limits;
   std::optional<hub::ProxyListen> proxy_listen = std::nullopt;  // where load balancers name the clients
-  hub::Algorithms algorithms = hub::Algorithms::compatible;
+  hub::Algorithms algorithms = hub::Algorithms::strict;
 };
 
 // Accepts SSH connections and serves each on one of the I/O threads.

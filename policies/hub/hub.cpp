@@ -81,8 +81,8 @@ void read_top(toml::Table& root, Hub& hub) {
                                    "\" is not in the tz database: expected a name such as Europe/London");
     }
   }
-  if (root.optional_choice("algorithms", {"compatible", "strict"}) == "strict") {
-    hub.algorithms = Algorithms::strict;
+  if (root.optional_choice("algorithms", {"strict", "compatible"}) == "compatible") {
+    hub.algorithms = Algorithms::compatible;
   }
   hub.io_threads = static_cast<std::uint32_t>(root.optional_integer("io_threads", 0, 256).value_or(0));
   if (root.has("temporary_suffixes")) {

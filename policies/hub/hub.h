@@ -43,7 +43,7 @@ struct Hub {
   std::string listen_address = "127.0.0.1";
   std::uint16_t listen_port = 2222;
   std::optional<ProxyListen> proxy_listen;
-  Algorithms algorithms = Algorithms::compatible;
+  Algorithms algorithms = Algorithms::strict;
   std::uint32_t io_threads = 0;  // 0: one per core
   std::vector<std::string> temporary_suffixes = {".filepart", ".part", ".partial", ".tmp"};
   Limits limits;

@@ -65,6 +65,13 @@ class Hub:
                 print(f"--- {name}\n{self.log(name)}", file=sys.stderr)
         shutil.rmtree(self.root, ignore_errors=True)
 
+    def set(self, key, text):
+        """Gives a setting in chancery.toml that stands in no table, for the next start of chanceryd."""
+        path = self.directory / "chancery.toml"
+        settings = path.read_text()
+        assert f"\n{key} =" not in settings, settings
+        path.write_text(settings.replace("\norigin =", f'\n{key} = "{text}"\norigin =', 1))
+
     # --- the daemons ---
 
     def path(self, key):

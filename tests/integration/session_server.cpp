@@ -202,7 +202,7 @@ int main(int count, char** arguments) {
   set("reserved", settings.limits.reserved);
   set("ban_seconds", settings.limits.ban_seconds);
 
-  if (options["strict"] != 0) settings.algorithms = hub::Algorithms::strict;
+  if (options["compatible"] != 0) settings.algorithms = hub::Algorithms::compatible;
   if (options["proxies"] != 0)
     settings.proxy_listen = {"127.0.0.1", 0, {*network::Network::parse("127.8.0.0/16")}};
 

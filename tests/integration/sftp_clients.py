@@ -42,6 +42,11 @@ class Client:
         """What has to be installed for it."""
         return [program for program in cls.programs if not shutil.which(program)]
 
+    @classmethod
+    def algorithms(cls):
+        """What the hub has to be set to for it: its default but for one."""
+        return "strict"
+
     def run(self, *command, script=None):
         environment = {"HOME": str(self.home), "LC_ALL": "C.UTF-8",
                        "PUTTYDIR": str(self.home / "putty")}  # which HOME alone does not move where ~/.putty exists
@@ -261,6 +266,12 @@ class Curl(Client):
     programs = ("curl",)
     hides = ("name", "size", "remove")
     cannot = {"time": "curl sets no times"}
+
+    @classmethod
+    def algorithms(cls):
+        """libssh2 before 1.11, which is Debian 12's, has no MAC that the hub offers by default."""
+        version = re.search(r"libssh2/(\d+)\.(\d+)", subprocess.run(["curl", "-V"], capture_output=True, text=True).stdout)
+        return "compatible" if version and tuple(map(int, version.groups())) < (1, 11) else "strict"
 
     def curl(self, *words):
         return self.run("curl", "-sS", "--globoff", "--user", f"{self.user}:", "--key", self.key, "--pubkey", f"{self.key}.pub",

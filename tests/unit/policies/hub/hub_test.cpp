@@ -37,7 +37,7 @@ TEST(Hub, HasAnAppliancesDefaults) {
   EXPECT_EQ(hub.origin, "hub.example/log");
   EXPECT_EQ(hub.timezone, "Europe/London");
   EXPECT_EQ(hub.listen_port, 2222);
-  EXPECT_EQ(hub.algorithms, Algorithms::compatible);
+  EXPECT_EQ(hub.algorithms, Algorithms::strict);
   EXPECT_EQ(hub.temporary_suffixes, (Texts{".filepart", ".part", ".partial", ".tmp"}));
   EXPECT_EQ(hub.limits.login_seconds, 30U);
   EXPECT_EQ(hub.objects, "/var/lib/chancery/objects");
@@ -51,11 +51,11 @@ TEST(Hub, HasAnAppliancesDefaults) {
 TEST(Hub, TakesWhatItIsGiven) {
   const Hub hub = read(
       kLeast +
-      "timezone = \"Europe/Paris\"\nalgorithms = \"strict\"\nio_threads = 3\ntemporary_suffixes = [\".up\"]\n"
+      "timezone = \"Europe/Paris\"\nalgorithms = \"compatible\"\nio_threads = 3\ntemporary_suffixes = [\".up\"]\n"
       "[listen]\naddress = \"::\"\nport = 0\n[limits]\nattempts = 2\nidle_seconds = 10\n"
       "[paths]\nobjects = \"var/objects\"\nledger = \"/srv/ledger\"\n");
   EXPECT_EQ(hub.timezone, "Europe/Paris");
-  EXPECT_EQ(hub.algorithms, Algorithms::strict);
+  EXPECT_EQ(hub.algorithms, Algorithms::compatible);
   EXPECT_EQ(hub.io_threads, 3U);
   EXPECT_EQ(hub.temporary_suffixes, Texts{".up"});
   EXPECT_EQ(hub.listen_address, "::");
@@ -88,7 +88,7 @@ TEST(Hub, PlacesEveryMistake) {
        "c.toml:3:12: \"Europe/Londn\" is not in the tz database: expected a name such as Europe/London"},
       {"timezone = \"GMT+3\"",
        "c.toml:3:12: \"GMT+3\" is not in the tz database: expected a name such as Europe/London"},
-      {"algorithms = \"old\"", "c.toml:3:14: \"algorithms\" is \"old\": expected compatible or strict"},
+      {"algorithms = \"old\"", "c.toml:3:14: \"algorithms\" is \"old\": expected strict or compatible"},
       {"io_threads = -1", "c.toml:3:14: \"io_threads\" is -1: expected an integer from 0 to 256"},
       {"temporary_suffixes = [\".ok\", \"part\"]",
        "c.toml:3:30: \"part\" is not a suffix: expected a dot and 1 to 31 of A-Z a-z 0-9 _ -"},
