@@ -4,6 +4,14 @@
 Written from docs/ledger-format.md (FORMAT.md of an export) and the C2SP specifications that it names; shares no code
 with Chancery. Exit code 0: verified; 1: findings, each with its entry or file; 2: it cannot be told.
 """
+import os
+import sys
+
+# Of what lies beside this file only signatures.py is run: an export could hold more under the names of Python's own modules, or a
+# compiled `signatures` in whose place nobody would look.
+sys.dont_write_bytecode = True  # nothing is written into an export
+BESIDE = os.path.dirname(os.path.realpath(__file__))
+sys.path[:] = [path for path in sys.path if os.path.realpath(path) != BESIDE]
 import argparse
 import base64
 import binascii
@@ -13,12 +21,14 @@ import functools
 import hashlib
 import itertools
 import multiprocessing
-import os
 import pathlib
 import re
-import sys
+import types
 
-sys.dont_write_bytecode = True  # nothing is written into an export
+if "signatures" not in sys.modules:
+    sys.modules["signatures"] = types.ModuleType("signatures")
+    with open(os.path.join(BESIDE, "signatures.py"), "rb") as _file:
+        exec(compile(_file.read(), _file.name, "exec"), sys.modules["signatures"].__dict__)
 from signatures import ED25519, HASH, KINDS, ML_DSA_44, Checkpoint, Key, LogPolicy, number_of, unbase64
 
 # Entries.

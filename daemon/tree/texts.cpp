@@ -121,10 +121,10 @@ std::string readme_text(const HubFacts& hub, const route::Policy& policy, const 
   if (account.role == agreement::AccountRole::auditor) {
     out << "You are an auditor. In /audit is the ledger, for you to copy whole (get -r /audit): plain "
            "files without\nanybody's details. FORMAT.md in it says what they are. Check your copy with "
-           "`python3 "
-           "verify.py .` in it, or with\n`chancery ledger verify audit`, and with --policy and the "
-           "log-policy that "
-           "the hub has given you by another way.\n\nThe ledger's name: "
+           "`python3 verify.py .` in it (read\nverify.py and signatures.py first, or run your own copy of "
+           "them), or with `chancery ledger verify audit`, and with --policy\nand the log-policy that the "
+           "hub "
+           "has given you by another way.\n\nThe ledger's name: "
         << hub.origin << "\n";
     say_host_key(out, hub);
     return with_crlf(out.str());

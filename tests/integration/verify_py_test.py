@@ -4,9 +4,11 @@ small export. tamper_test.py has what can be done to whole ledgers.
 import base64
 import functools
 import hashlib
+import importlib.util
 import json
 import os
 import pathlib
+import py_compile
 import re
 import shutil
 import subprocess
@@ -205,6 +207,32 @@ class Program(unittest.TestCase):
             done = self.run_program(folder)
             self.assertEqual(done.returncode, 1)
             self.assertIn("link: is no plain file", done.stdout)
+
+    def test_nothing_else_of_an_export_is_run(self):
+        def answer_of(folder, *arguments):
+            return subprocess.run([sys.executable, folder / "verify.py", *arguments, folder], cwd=folder, capture_output=True,
+                                  text=True, timeout=120)
+
+        log = export_writer.Log()
+        for _ in range(201):  # enough for several processes
+            log.append("object.disposed", {"code": "acknowledged", "object": "o", "transfer": "t"})
+            log.sign()
+        with tempfile.TemporaryDirectory() as folder:
+            folder = pathlib.Path(folder)
+            program = {name: (export_writer.SOURCE / "client" / name).read_bytes() for name in ("verify.py", "signatures.py")}
+            export_writer.write(folder, export_writer.with_sums({**log.files(), **program}))
+            self.assertEqual(answer_of(folder).returncode, 0)
+            lie = "import os\nos.write(1, b'Verified: all of it')\nos._exit(0)\n"
+            for name in {f"{name}.py" for name in sys.stdlib_module_names} | {"signatures/__init__.py", "lie.py"}:
+                (folder / name).parent.mkdir(exist_ok=True)
+                (folder / name).write_text(lie)
+            compiled = importlib.util.cache_from_source(folder / "signatures.py")
+            py_compile.compile(folder / "lie.py", compiled, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+            for _ in range(2):
+                done = answer_of(folder)
+                self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+                self.assertRegex(done.stdout, "^NOT VERIFIED: the ledger example.org/hub\n")
+                shutil.rmtree(folder / "signatures", ignore_errors=True)  # which goes before what is compiled
 
     def test_many_checkpoints_are_verified_by_several_processes(self):
         log = export_writer.Log()
