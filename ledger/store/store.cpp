@@ -75,14 +75,30 @@ void clear_readers(MDB_env* env) {
   check(mdb_reader_check(env, &dead), "stale readers cannot be cleared");
 }
 
+// LMDB makes its lock file for readers, too. Where root looks into another user's ledger, such as a backup
+// that was put back, that file would be root's and shut the user out.
+void leave_lock_to_owner(const std::filesystem::path& folder) {
+  struct stat ledger {};
+  if (::geteuid() != 0 || ::lstat((folder / "data.mdb").c_str(), &ledger) != 0) return;
+  const int file =
+      ::open((folder / "lock.mdb").c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (file < 0) return;  // it is there; or LMDB will say why not
+  const bool given = ::fchown(file, ledger.st_uid, ledger.st_gid) == 0;
+  ::close(file);
+  if (!given) throw Error(Fault::failed, folder.string() + "/lock.mdb: " + std::strerror(errno));
+}
+
 EnvPtr open_environment(const std::filesystem::path& folder, Mode mode, std::size_t map_bytes) {
   MDB_env* handle = nullptr;
   check(mdb_env_create(&handle), "LMDB cannot be started");
   EnvPtr env(handle);
   check(mdb_env_set_maxdbs(handle, 8), "the tables cannot be prepared");
   check(mdb_env_set_mapsize(handle, map_bytes), "the map's size cannot be set");
+  if (mode == Mode::read_only) leave_lock_to_owner(folder);
   const unsigned flags = MDB_NOTLS | (mode == Mode::read_only ? MDB_RDONLY : 0U);
-  check(mdb_env_open(handle, folder.c_str(), flags, 0600), folder.string() + ": the ledger cannot be opened");
+  const int code = mdb_env_open(handle, folder.c_str(), flags, 0600);
+  const std::string whose = code == EACCES ? " (data.mdb and lock.mdb in it must belong to this user)" : "";
+  check(code, folder.string() + ": the ledger cannot be opened" + whose);
   if (mode == Mode::read_write) clear_readers(handle);
   return env;
 }

@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -228,6 +229,23 @@ TEST(Store, an_unknown_schema_is_refused) {
     store.commit(batch);
   }
   EXPECT_EQ(fault_of([&] { (void)Store::open(folder / "ledger", Mode::read_write); }), Fault::damaged);
+}
+
+TEST(Store, root_that_reads_a_restored_ledger_does_not_shut_its_owner_out) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can read another user's ledger";
+  constexpr uid_t kNobody = 65534;
+  const Folder folder;
+  const auto ledger = folder / "ledger";
+  fill(ledger, 1, 3);
+  std::filesystem::remove(ledger / "lock.mdb");  // which is in no backup
+  for (const auto& path : {ledger, ledger / "data.mdb"})
+    ASSERT_EQ(::chown(path.c_str(), kNobody, kNobody), 0);
+  EXPECT_EQ(Store::open(ledger, Mode::read_only).snapshot().size(), 3U);
+  struct stat lock {};
+  ASSERT_EQ(::lstat((ledger / "lock.mdb").c_str(), &lock), 0);
+  EXPECT_EQ(lock.st_uid, kNobody);
+  EXPECT_EQ(lock.st_gid, kNobody);
+  EXPECT_EQ(Store::open(ledger, Mode::read_only).snapshot().size(), 3U);
 }
 
 // Pages are given back behind a reader, many times over for so many rows.
