@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "ledger/entry/entry.h"
+#include "ledger/entry/event_table.h"
 #include "ledger/exports/folder.h"
 #include "ledger/exports/layout.h"
 #include "ledger/exports/tiles.h"
@@ -155,7 +156,8 @@ class ExportReader : public LedgerReader {
     entry::EntryView view;
     exported_.visit(0, [&](std::uint64_t seq, std::string_view text, const verify::Openings*) {
       const bool sound = !entry::parse_into(text, view);
-      const bool names = sound && (view.event == "log.genesis" || view.event.starts_with("log.key."));
+      const bool names = sound && entry::find_event(view.event) != nullptr &&
+                         (view.event == "log.genesis" || view.event.starts_with("log.key."));
       if (names && !log::name_keys(view, seq, keys)) {
         throw std::runtime_error(kNoKeys);
       }

@@ -7,7 +7,8 @@ namespace chancery::entry {
 std::optional<std::string> Erasures::add(const EntryView& entry) {
   const bool begins = entry.event == "erasure.begun";
   const bool ends = entry.event == "detail.erased";
-  if (!begins && !ends && !entry.event.starts_with("hold.")) {
+  const bool holds = entry.event == "hold.set" || entry.event == "hold.cleared";
+  if (!begins && !ends && !holds) {
     return std::nullopt;
   }
   const std::string seqs(entry.plain_value("seqs").value_or(""));

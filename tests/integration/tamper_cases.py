@@ -43,6 +43,8 @@ def history(transfers=3, origin="example.org/hub", key=1):
     log.sign()
     log.anchor()
     log.append("event.of.the.future", {"anything": "at-all"})
+    for event in "log.key.of-the-future", "log.of.the.future", "hold.of.the.future", "erasure.of.the.future":
+        log.append(event, {"seqs": "any", "vkey": "any"})
     log.sign()
     return log
 
