@@ -1,5 +1,7 @@
 #include "ledger/log/retention.h"
 
+#include <botan/hex.h>
+
 #include "ledger/log/log.h"
 
 namespace chancery::log {
@@ -7,15 +9,22 @@ namespace {
 
 constexpr entry::Micros kKeepAll = entry::Micros{24} * 3600 * 1'000'000;
 
+std::string sha256_in_hex(std::string_view bytes) {
+  return Botan::hex_encode(merkle::sha256_of(bytes), false);
+}
+
 }  // namespace
 
 // An anchor directly follows the entries of the checkpoint that it pins; only a clock.stepped may come
 // between.
-bool is_anchored(const store::Snapshot& snapshot, std::uint64_t size) {
+bool is_anchored(const store::Snapshot& snapshot, std::uint64_t size, std::optional<std::string_view> note) {
   entry::EntryView view;
   for (std::uint64_t seq = size; seq < snapshot.size() && seq < size + 2; ++seq) {
     if (entry::parse_into(snapshot.entry(seq), view)) return true;  // damaged: nothing is dropped for that
-    if (view.event == "log.anchor") return view.plain_value("size") == std::to_string(size);
+    if (view.event == "log.anchor") {
+      return view.plain_value("size") == std::to_string(size) &&
+             (!note || view.plain_value("note-sha256") == sha256_in_hex(*note));
+    }
     if (view.event != "clock.stepped") return false;
   }
   return false;
@@ -27,10 +36,10 @@ std::vector<store::CheckpointName> Retention::due(const store::Snapshot& snapsho
   if (!newest) return dropped;
   std::size_t left = kMaxBatch;
   snapshot.visit_checkpoints(next_.size, next_.time,
-                             [&](std::uint64_t size, entry::Micros time, std::string_view) {
+                             [&](std::uint64_t size, entry::Micros time, std::string_view note) {
                                const bool last = size == newest->size && time == newest->time;
                                if (left-- == 0 || last || now - time < kKeepAll) return false;
-                               if (!is_anchored(snapshot, size)) dropped.push_back({size, time});
+                               if (!is_anchored(snapshot, size, note)) dropped.push_back({size, time});
                                next_ = {size, time + 1};
                                return true;
                              });

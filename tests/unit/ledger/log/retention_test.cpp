@@ -57,6 +57,32 @@ TEST_F(Retained, all_of_a_day_then_what_is_anchored_and_the_newest) {
   EXPECT_EQ(*sizes(*log).rbegin(), log->head().size);
 }
 
+// When nothing happens the same entries are signed for every ten minutes.
+TEST_F(Retained, of_the_checkpoints_of_one_size_only_the_anchored_one_is_kept_for_good) {
+  const auto log = open();
+  const auto of_size = [&](std::uint64_t size) {
+    std::vector<std::string> notes;
+    for (const auto& one : log->checkpoints(size, 0, kMaxBatch)) {
+      if (one.size == size) notes.push_back(one.note);
+    }
+    return notes;
+  };
+  append_and_sign(*log, 1);
+  const std::uint64_t size = log->head().size;
+  for (std::size_t notes = 2; notes < 6; ++notes) {
+    pass(601 * kSecond);
+    ASSERT_TRUE(soon([&] { return of_size(size).size() == notes; }));
+  }
+  pass(1200 * kSecond);
+  ASSERT_TRUE(soon([&] { return anchored(*log).contains(size); }));
+  const std::vector<std::string> notes = of_size(size);
+  EXPECT_GE(notes.size(), 5U);
+
+  pass(25 * kHour);
+  ASSERT_TRUE(soon([&] { return of_size(size).size() < notes.size(); }));
+  EXPECT_EQ(of_size(size), std::vector{notes.back()});
+}
+
 TEST_F(Retained, a_clock_that_jumps_far_ahead_leaves_the_newest) {
   const auto log = open();
   append_and_sign(*log, 3);
