@@ -362,6 +362,14 @@ void Writer::anchor() {
   anchored_at_ = clock_.steady();
   if (!can_write()) return;
   if (chain_.size() > signed_size_) sign();
+  try {
+    anchor_newest();
+  } catch (const store::Error& error) {
+    refuse(error.what());
+  }
+}
+
+void Writer::anchor_newest() {
   const auto snapshot = store_.snapshot();
   const auto checkpoint = snapshot.newest_checkpoint();
   const auto head = read_signed_head(snapshot);

@@ -94,6 +94,7 @@ class Writer {
   void write(std::vector<Work>& works);
   void commit(Group& group, std::vector<Appended>& answers, const Chain& before);
   std::vector<Prepared> prepare_own(const entry::Event& event) const;
+  void anchor_newest();
   void keep_signed();
   void keep_house();
   void watch_room();

@@ -1,3 +1,11 @@
+#include <array>
+#include <cstdlib>
+#include <vector>
+
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "ledger/note/note.h"
 #include "tests/unit/ledger/log/fixture.h"
 
@@ -79,6 +87,66 @@ TEST_F(Time, an_anchor_pins_the_last_note_each_hour_and_at_the_end) {
   EXPECT_EQ(entry_at(*log, 3).event, "log.anchor");
   EXPECT_EQ(entry_at(*log, 3).plain.at("size"), "3");
   EXPECT_EQ(newest(*log).size, 4U);
+}
+
+// Another process that reads the ledger's folder as often at once as LMDB allows, once it is told to.
+class ManyReaders {
+ public:
+  explicit ManyReaders(const std::filesystem::path& folder) {
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends_.data()) != 0) std::abort();
+    child_ = ::fork();
+    if (child_ == 0) {
+      ::close(ends_[0]);
+      read_much(folder);
+      ::_exit(0);
+    }
+    ::close(ends_[1]);
+  }
+  ~ManyReaders() {
+    ::close(ends_[0]);
+    ::waitpid(child_, nullptr, 0);
+  }
+  ManyReaders(const ManyReaders&) = delete;
+  ManyReaders& operator=(const ManyReaders&) = delete;
+
+  // False unless no further reader is let in afterwards.
+  bool begin() {
+    char byte = 0;
+    return ::write(ends_[0], &byte, 1) == 1 && ::read(ends_[0], &byte, 1) == 1;
+  }
+
+ private:
+  void read_much(const std::filesystem::path& folder) {
+    char byte = 0;
+    if (::read(ends_[1], &byte, 1) != 1) return;
+    const store::Store store = store::Store::open(folder, store::Mode::read_only);
+    std::vector<store::Snapshot> snapshots;
+    try {
+      while (snapshots.size() < 1000) snapshots.push_back(store.snapshot());
+      return;
+    } catch (const store::Error&) {
+      if (::write(ends_[1], &byte, 1) == 1) (void)!::read(ends_[1], &byte, 1);
+    }
+  }
+
+  std::array<int, 2> ends_{};
+  pid_t child_ = -1;
+};
+
+TEST_F(Time, an_anchor_that_cannot_be_made_ends_writing_and_not_the_service) {
+  open().reset();  // the other process must find a ledger
+  ManyReaders readers(folder_ / "ledger");
+  const auto log = open();
+  const auto checkpoints = [&] { return log->checkpoints(0, 0, kMaxBatch).size(); };
+  for (int i = 0; i < 5; ++i) {  // so that no checkpoint is due when the anchor is
+    const std::size_t before = checkpoints();
+    pass(601 * kSecond);
+    ASSERT_TRUE(soon([&] { return checkpoints() > before; }));
+  }
+  ASSERT_TRUE(readers.begin());
+  pass(596 * kSecond);
+  ASSERT_TRUE(soon([&] { return !log->head().writable; }));
+  EXPECT_NE(log->head().reason.find("MDB_READERS_FULL"), std::string::npos) << log->head().reason;
 }
 
 }  // namespace
