@@ -50,6 +50,12 @@ class Units(unittest.TestCase):
             status, said = tool("systemd-analyze", "security", "--offline=true", f"--threshold={MOST_EXPOSED}", "--no-pager", path)
             self.assertEqual(status, 0, said)
 
+    def test_memory_is_written_to_no_disk(self):
+        for path in self.paths:
+            with open(path, encoding="utf-8") as file:
+                lines = file.read().splitlines()
+            self.assertLessEqual({"LimitCORE=0", "MemorySwapMax=0"}, set(lines[lines.index("[Service]"):]), path)
+
     def test_only_the_flags_that_the_programs_have_are_used(self):
         for path in self.paths:
             with open(path, encoding="utf-8") as file:
