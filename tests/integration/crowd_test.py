@@ -17,6 +17,7 @@ FLOOD = pathlib.Path(__file__).with_name("flood.py")
 NETWORK, DECLARED = "127.9.0.0/16", "127.9.0.1"  # of the sender
 AS_THE_SYSTEM_HAS_IT = socket.inet_aton(DECLARED)[::-1].hex().upper()  # in /proc/net/tcp
 SESSIONS = int(os.environ.get("CHANCERY_CROWD", "100"))
+SANITIZED = bool(os.environ.get("CHANCERY_SANITIZE"))  # then much memory is the sanitizer's
 
 
 def resident(pid):
@@ -65,6 +66,7 @@ class Crowd:
 class BeforeTheLogin(session_test.SessionTest):
     options = {"unauthenticated": 10000, "connections_per_source": 10000}
 
+    @unittest.skipIf(SANITIZED, "much of the memory is the sanitizer's")
     def test_a_connection_holds_at_most_256_kib(self):
         with Crowd(self.server.port, "alice", self.key, 8, "stranger"):
             before = resident(self.server.process.pid)
@@ -98,6 +100,7 @@ class Limited(hub.HubCase):
 
 
 class Sessions(Limited):
+    @unittest.skipIf(SANITIZED, "much of the memory is the sanitizer's")
     def test_idle_sessions_take_at_most_200_kib_each(self):
         self.log_in()
         before = resident(self.pid())
@@ -127,7 +130,8 @@ class Flood(Limited):
         self.assertIn("of 10000", said)
         self.assertLessEqual(most_held, 100 + 1)  # and one that is just being turned away
         self.assertGreater(most_held, 50, "the flood was none")
-        self.assertLess(most_resident, 256 * MIB)
+        if not SANITIZED:
+            self.assertLess(most_resident, 256 * MIB)
         self.assertLess(slowest, 10)
         self.hub.verify()
 

@@ -16,7 +16,7 @@ ENTRIES = 200_000
 MIB = 1 << 20
 MOST_MEMORY = 64 * MIB
 KILLED_AT = (100, 300, 500)  # bundles of 782
-SANITIZED = bool(os.environ.get("CHANCERY_SANITIZED"))  # then much memory is the sanitizer's
+SANITIZED = bool(os.environ.get("CHANCERY_SANITIZE"))  # then much memory is the sanitizer's
 
 
 def run(*arguments):
