@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -98,7 +99,10 @@ Folder::Folder(fs::path root) : root_(std::move(root)) {
   }
 }
 
-Folder::~Folder() { ::close(descriptor_); }
+Folder::~Folder() {
+  leave();
+  ::close(descriptor_);
+}
 
 void Folder::fail(const std::string& what, const std::string& path) const {
   const std::string why = reason();
@@ -120,27 +124,41 @@ std::optional<std::uint64_t> Folder::length(const std::string& path) const {
   return static_cast<std::uint64_t>(status.st_size);
 }
 
+// Step by step from the root, so that no link on the way is followed.
+void Folder::enter(const std::string& folder) {
+  if (parent_ >= 0 && folder == made_) return;
+  int at = ::fcntl(descriptor_, F_DUPFD_CLOEXEC, 0);
+  for (const fs::path& element : fs::path(folder)) {
+    const Descriptor above(at);
+    if (at >= 0 && ::mkdirat(at, element.c_str(), 0755) != 0 && errno != EEXIST)
+      fail("cannot be made", folder);
+    at = at < 0 ? at : ::openat(at, element.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  }
+  if (at < 0) fail("is no folder that can be opened", folder);
+  leave();
+  parent_ = at;
+  made_ = folder;
+}
+
+void Folder::leave() {
+  if (parent_ >= 0) ::close(std::exchange(parent_, -1));
+}
+
 void Folder::write(const std::string& path, std::string_view bytes, bool durable) {
   const std::size_t slash = path.rfind('/');
-  const std::string folder = slash == std::string::npos ? "" : path.substr(0, slash);
-  if (folder != made_) {
-    std::error_code error;
-    fs::create_directories(root_ / folder, error);
-    if (error) throw Error((root_ / folder).string() + " cannot be made: " + error.message() + ".");
-    made_ = folder;
-  }
+  enter(slash == std::string::npos ? "" : path.substr(0, slash));
+  const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
   if (::unlinkat(descriptor_, kWriting, 0) != 0 && errno != ENOENT) fail("cannot be removed", kWriting);
   const Descriptor file(::openat(descriptor_, kWriting, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kMode));
   if (file.number() < 0 || !write_all(file.number(), bytes) || (durable && ::fsync(file.number()) != 0) ||
-      ::renameat(descriptor_, kWriting, descriptor_, path.c_str()) != 0 ||
-      (durable && ::fsync(descriptor_) != 0)) {
+      ::renameat(descriptor_, kWriting, parent_, name.c_str()) != 0 || (durable && ::fsync(parent_) != 0)) {
     fail("cannot be written", path);
   }
 }
 
 void Folder::remove(const std::string& path) {
   if (::unlinkat(descriptor_, path.c_str(), 0) != 0 && errno != ENOENT) fail("cannot be removed", path);
-  made_.clear();
+  leave();
   for (std::string folder = path; folder.find('/') != std::string::npos;) {
     folder.resize(folder.rfind('/'));
     if (::unlinkat(descriptor_, folder.c_str(), AT_REMOVEDIR) != 0) return;

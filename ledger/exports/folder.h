@@ -50,9 +50,14 @@ class Folder {
  private:
   [[noreturn]] void fail(const std::string& what, const std::string& path) const;
 
+  // Makes a folder below the root the one that files are put in.
+  void enter(const std::string& folder);
+  void leave();
+
   std::filesystem::path root_;
   int descriptor_ = -1;
-  std::string made_;  // the folder that was needed last
+  int parent_ = -1;  // the folder that was entered last
+  std::string made_;
 };
 
 }  // namespace chancery::exports

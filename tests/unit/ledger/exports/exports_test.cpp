@@ -307,5 +307,23 @@ TEST_F(ExportTest, links_in_the_folder_are_not_followed) {
   EXPECT_TRUE(std::filesystem::is_regular_file(std::filesystem::symlink_status(folder_ / "out/log-policy")));
 }
 
+TEST_F(ExportTest, nor_are_links_to_folders) {
+  GrowingLedger ledger;
+  ledger.grow_to(5);
+  write(ledger, "out");
+  std::filesystem::create_directory(folder_ / "elsewhere");
+  for (const char* name : {"tile", "tile/entries", "checkpoints"}) {
+    ledger.grow_to(ledger.entries.size() + 1);
+    std::filesystem::rename(folder_ / "out" / name, folder_ / "aside");
+    std::filesystem::create_symlink(folder_ / "elsewhere", folder_ / "out" / name);
+    EXPECT_NE(message_of([&] { write(ledger, "out"); }).find("is no folder"), std::string::npos) << name;
+    EXPECT_TRUE(std::filesystem::is_empty(folder_ / "elsewhere")) << name;
+    std::filesystem::remove(folder_ / "out" / name);
+    std::filesystem::rename(folder_ / "aside", folder_ / "out" / name);
+    write(ledger, "out");
+    EXPECT_EQ(content("out"), fresh(ledger)) << name;
+  }
+}
+
 }  // namespace
 }  // namespace chancery::exports
