@@ -25,7 +25,7 @@ int erase(Arguments arguments) {
   const auto parsed =
       parse(options, arguments,
             "chancery erase --transfer 0192f0c1a2b37d4e8f90a1b2c3d4e5f6 --basis request --reference DSR-41 "
-            "/run/chancery/ledger.sock");
+            "/run/chancery-ledger/socket");
   if (!parsed) {
     return kOk;
   }

@@ -66,7 +66,7 @@ int ledger_hold(Arguments arguments) {
   const auto parsed =
       parse(options, arguments,
             "chancery ledger hold set --seqs 12,15-18 --basis litigation --officer 'J. Doe, DPO' "
-            "--reason 'case 2026/114' /run/chancery/ledger.sock");
+            "--reason 'case 2026/114' /run/chancery-ledger/socket");
   if (!parsed) {
     return kOk;
   }

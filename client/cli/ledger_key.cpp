@@ -127,7 +127,7 @@ int ledger_key_list(Arguments arguments) {
                             "now.");
   options.add_options()("json", "print one JSON object for each key, with its verifier key");
   const auto parsed =
-      parse_words(options, arguments, {"SOCKET"}, "chancery ledger key list /run/chancery/ledger.sock");
+      parse_words(options, arguments, {"SOCKET"}, "chancery ledger key list /run/chancery-ledger/socket");
   if (!parsed) {
     return kOk;
   }
@@ -151,7 +151,7 @@ int ledger_key_add(Arguments arguments) {
       "ledger key policy`), and retire the old key.");
   add_reason(options);
   const auto parsed = parse_words(options, arguments, {"SOCKET", "KIND"},
-                                  "chancery ledger key add /run/chancery/ledger.sock ed25519");
+                                  "chancery ledger key add /run/chancery-ledger/socket ed25519");
   if (!parsed) {
     return kOk;
   }
@@ -170,7 +170,7 @@ int ledger_key_retire(Arguments arguments) {
                  "what `chancery ledger key list` prints first.");
   add_reason(options);
   const auto parsed = parse_words(options, arguments, {"SOCKET", "KEYID"},
-                                  "chancery ledger key retire /run/chancery/ledger.sock b687fe00");
+                                  "chancery ledger key retire /run/chancery-ledger/socket b687fe00");
   if (!parsed) {
     return kOk;
   }
@@ -189,7 +189,7 @@ int ledger_key_revoke(Arguments arguments) {
                  "of that kind first.");
   add_reason(options);
   const auto parsed = parse_words(options, arguments, {"SOCKET", "KEYID", "SIZE"},
-                                  "chancery ledger key revoke /run/chancery/ledger.sock b687fe00 4711");
+                                  "chancery ledger key revoke /run/chancery-ledger/socket b687fe00 4711");
   if (!parsed) {
     return kOk;
   }
@@ -208,7 +208,7 @@ int ledger_key_policy(Arguments arguments) {
                             "given to those who verify: `chancery ledger verify --policy FILE`.");
   options.add_options()("ed25519", "without the ML-DSA-44 keys, for tools that do not know them");
   const auto parsed = parse_words(options, arguments, {"SOCKET"},
-                                  "chancery ledger key policy /run/chancery/ledger.sock > log-policy");
+                                  "chancery ledger key policy /run/chancery-ledger/socket > log-policy");
   if (!parsed) {
     return kOk;
   }
