@@ -19,6 +19,7 @@ namespace json = boost::json;
 
 constexpr int kAttempts = 5;
 constexpr std::chrono::seconds kPause{1};
+constexpr const char* kSocket = "/run/chancery-ledger/socket";  // of an installed hub
 
 std::optional<cxxopts::ParseResult> parse_words(cxxopts::Options& options, Arguments arguments,
                                                 const Words& names, const std::string& example) {
@@ -114,9 +115,36 @@ int change(const std::string& socket, const std::string& done,
   return kRefused;
 }
 
-void add_reason(cxxopts::Options& options) {
+// What is given to every change of the keys.
+struct Asked {
+  std::string socket;
+  Words words;  // besides
+  std::string reason;
+};
+
+// `names`: of the words that follow the socket; `words`: such as the example has. nullopt when help was asked
+// for.
+std::optional<Asked> parse_change(Arguments arguments, const Words& names, const std::string& about,
+                                  const std::string& words) {
+  Words all{"SOCKET"};
+  all.insert(all.end(), names.begin(), names.end());
+  std::string usage = "[--reason TEXT]";
+  for (const std::string& name : all) {
+    usage += " " + name;
+  }
+  auto options = options_of(arguments, usage, about);
   options.add_options()("reason", "why, for the record; auditors may read it", cxxopts::value<std::string>(),
                         "TEXT");
+  const auto parsed =
+      parse_words(options, arguments, all, std::string(arguments[0]) + " " + kSocket + " " + words);
+  if (!parsed) {
+    return std::nullopt;
+  }
+  Asked asked{(*parsed)["SOCKET"].as<std::string>(), {}, value_of(*parsed, "reason", "")};
+  for (const std::string& name : names) {
+    asked.words.push_back((*parsed)[name].as<std::string>());
+  }
+  return asked;
 }
 
 }  // namespace
@@ -143,63 +171,51 @@ int ledger_key_list(Arguments arguments) {
 }
 
 int ledger_key_add(Arguments arguments) {
-  auto options = options_of(
-      arguments, "[--reason TEXT] SOCKET KIND",
+  const auto asked = parse_change(
+      arguments, {"KIND"},
       "Makes a further key of a KIND (ed25519 or ml-dsa-44), which signs every checkpoint from now on. The "
       "first of these is signed by the old keys too and kept for good. For the "
       "administrator. Then give the new log-policy to those who verify (`chancery "
-      "ledger key policy`), and retire the old key.");
-  add_reason(options);
-  const auto parsed = parse_words(options, arguments, {"SOCKET", "KIND"},
-                                  "chancery ledger key add /run/chancery-ledger/socket ed25519");
-  if (!parsed) {
+      "ledger key policy`), and retire the old key.",
+      "ed25519");
+  if (!asked) {
     return kOk;
   }
-  const note::KeyType type = type_of((*parsed)["KIND"].as<std::string>());
-  const std::string reason = value_of(*parsed, "reason", "");
-  return change(
-      (*parsed)["SOCKET"].as<std::string>(), "is added",
-      [&, id = entry::new_id()](service::Client& client) { return client.add_key(id, type, reason); });
+  const note::KeyType type = type_of(asked->words[0]);
+  return change(asked->socket, "is added", [&, id = entry::new_id()](service::Client& client) {
+    return client.add_key(id, type, asked->reason);
+  });
 }
 
 int ledger_key_retire(Arguments arguments) {
-  auto options =
-      options_of(arguments, "[--reason TEXT] SOCKET KEYID",
-                 "Ends the use of a key in the ordinary course: it signs nothing more, its file is "
-                 "destroyed, and what it has signed stays good. For the administrator. KEYID is "
-                 "what `chancery ledger key list` prints first.");
-  add_reason(options);
-  const auto parsed = parse_words(options, arguments, {"SOCKET", "KEYID"},
-                                  "chancery ledger key retire /run/chancery-ledger/socket b687fe00");
-  if (!parsed) {
+  const auto asked = parse_change(arguments, {"KEYID"},
+                                  "Ends the use of a key in the ordinary course: it signs nothing more, its "
+                                  "file is destroyed, and what it has signed stays good. For the "
+                                  "administrator. KEYID is what `chancery ledger key list` prints first.",
+                                  "b687fe00");
+  if (!asked) {
     return kOk;
   }
-  const std::uint32_t key = key_id_of((*parsed)["KEYID"].as<std::string>());
-  const std::string reason = value_of(*parsed, "reason", "");
-  return change(
-      (*parsed)["SOCKET"].as<std::string>(), "has ended",
-      [&, id = entry::new_id()](service::Client& client) { return client.retire_key(id, key, reason); });
+  const std::uint32_t key = key_id_of(asked->words[0]);
+  return change(asked->socket, "has ended", [&, id = entry::new_id()](service::Client& client) {
+    return client.retire_key(id, key, asked->reason);
+  });
 }
 
 int ledger_key_revoke(Arguments arguments) {
-  auto options =
-      options_of(arguments, "[--reason TEXT] SOCKET KEYID SIZE",
-                 "Ends the use of a key that others may have: from now on it is trusted for "
-                 "checkpoints of at most SIZE entries only. For the administrator. Add another key "
-                 "of that kind first.");
-  add_reason(options);
-  const auto parsed = parse_words(options, arguments, {"SOCKET", "KEYID", "SIZE"},
-                                  "chancery ledger key revoke /run/chancery-ledger/socket b687fe00 4711");
-  if (!parsed) {
+  const auto asked = parse_change(arguments, {"KEYID", "SIZE"},
+                                  "Ends the use of a key that others may have: from now on it is trusted for "
+                                  "checkpoints of at most SIZE entries only. For the administrator. Add "
+                                  "another key of that kind first.",
+                                  "b687fe00 4711");
+  if (!asked) {
     return kOk;
   }
-  const std::uint32_t key = key_id_of((*parsed)["KEYID"].as<std::string>());
-  const std::uint64_t size = number_of("SIZE", (*parsed)["SIZE"].as<std::string>());
-  const std::string reason = value_of(*parsed, "reason", "");
-  return change((*parsed)["SOCKET"].as<std::string>(), "has ended",
-                [&, id = entry::new_id()](service::Client& client) {
-                  return client.revoke_key(id, key, size, reason);
-                });
+  const std::uint32_t key = key_id_of(asked->words[0]);
+  const std::uint64_t size = number_of("SIZE", asked->words[1]);
+  return change(asked->socket, "has ended", [&, id = entry::new_id()](service::Client& client) {
+    return client.revoke_key(id, key, size, asked->reason);
+  });
 }
 
 int ledger_key_policy(Arguments arguments) {
