@@ -178,7 +178,7 @@ class Key:
             return ed25519_verifies(self.public, body, signature)
         name = bytes([len(self.name.encode())]) + self.name.encode()
         message = b"subtree/v1\n\0" + name + signature[:8] + name + struct.pack(">QQ", 0, size) + root
-        return ml_dsa_44_verifies(self.public, message, signature[8:])
+        return signature[:1] < b"\x80" and ml_dsa_44_verifies(self.public, message, signature[8:])
 
 
 class Checkpoint:
@@ -189,7 +189,8 @@ class Checkpoint:
     def __init__(self, path, origin, keys):
         self.size, self.root, self.signed, self.sha256, self.wrong = None, b"", set(), "", "is no signed checkpoint"
         with open(path, "rb") as file:
-            form = self.FORM(file.read(2**20).decode(errors="surrogateescape"))
+            data = file.read(2**20 + 1)
+        form = self.FORM(data.decode(errors="surrogateescape")) if len(data) <= 2**20 else None
         lines = [line.split(" ") + [unbase64(line.split(" ")[2])] for line in form[5].splitlines()] if form else []
         if not form or number_of(form[3]) is None or any(len(line[3]) < 5 for line in lines):
             return

@@ -114,7 +114,11 @@ class Export:
         """SHA256SUMS, and that nothing is there but what belongs to an export."""
         if not os.path.isdir(self.folder):
             raise NotADirectoryError(f"{self.folder} is no folder")
-        for path in pathlib.Path(self.folder).rglob("*"):
+
+        def fail(error):
+            raise error
+        walked = os.walk(self.folder, onerror=fail)
+        for path in (pathlib.Path(where, name) for where, folders, names in walked for name in folders + names):
             name = path.relative_to(self.folder).as_posix()
             if path.is_file() and not path.is_symlink():
                 self.files[name] = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -128,8 +132,8 @@ class Export:
             for name in sorted({os.fsdecode(line[66:].rstrip(b"\n")) for line in wrong}) or ["SHA256SUMS"]:
                 self.find(name, "is not as SHA256SUMS says")
         for name in self.files:
-            if not re.match("(tile|checkpoints|policies)/|(checkpoint|log-policy(.ed25519)?|FORMAT.md|SHA256SUMS"
-                            "|verify.py|signatures.py)$", name):
+            if not re.fullmatch(r"(tile|checkpoints|policies/[0-9a-f]{64})/[ -\[\]-~]+|checkpoint|log-policy(\.ed25519)?|"
+                                r"FORMAT\.md|SHA256SUMS|verify\.py|signatures\.py", name):
                 self.find(name, "does not belong to an export")
 
     def check_entries(self, size, sizes):
@@ -265,7 +269,7 @@ class Export:
                 self.find(name, note.wrong)
         right = {name: note for name, note in read.items() if not note.wrong}
         trusted = {key.text for key in pinned} or {key.text for key in known if key.start == 0}
-        signers = self.walk(right, trusted, policy)
+        signers = self.walk(kept, right, trusted, policy)
         for name in [name for name in right if len({key.kind for key in signers[name]}) < len(KINDS)]:
             right.pop(name)
             self.find(name, "is not signed by trusted keys of both kinds that are good for its size")
@@ -278,17 +282,19 @@ class Export:
                 self.find(seq, f"pins a checkpoint that is not what is in checkpoints/{size}")
         return len(right.keys() & kept.keys())
 
-    def walk(self, notes, trusted, policy):
-        """Lets trust grow by checkpoints that trusted keys signed; in the end, which of these keys signed which."""
+    def walk(self, kept, notes, trusted, policy):
+        """Lets trust grow by kept checkpoints that trusted keys signed; in the end, which of these keys signed which note."""
         keys, size = self.keys.values(), -1
+
+        def signers(note):
+            return [key for key in keys if key.text in note.signed & trusted and key.start < note.size <= key.end]
         while size != len(trusted):
-            size, kinds = len(trusted), {key.kind for key in keys if key.text in trusted}
-            signers = {name: [key for key in keys if key.text in note.signed & trusted and
-                              key.start < note.size <= key.end] for name, note in notes.items()}
-            reach = max((notes[name].size for name in notes if kinds and {key.kind for key in signers[name]} >= kinds
-                         and self.meets(policy, notes[name].size, signers[name])), default=0)
-            trusted |= {key.text for key in keys if key.start < reach}
-        return signers
+            size = len(trusted)
+            for note in sorted((note for name, note in notes.items() if name in kept), key=lambda note: note.size):
+                kinds, signed = {key.kind for key in keys if key.text in trusted}, signers(note)
+                if kinds and kinds <= {key.kind for key in signed} and self.meets(policy, note.size, signed):
+                    trusted |= {key.text for key in keys if key.start < note.size}
+        return {name: signers(note) for name, note in notes.items()}
 
     def meets(self, policy, size, signers):
         """Whether they are enough for the policy. Others of its kind stand in for a key of it that has ended."""
@@ -316,7 +322,7 @@ class Export:
         for policy, lines in policies.items():
             if hashlib.sha256(os.fsencode("".join(lines))).hexdigest() != policy:
                 self.find(f"policies/{policy}", "is not the policy that its name says")
-        for policy in set(self.policies) - set(policies) if policies else ():
+        for policy in set(self.policies) - set(policies) if os.path.lexists(os.path.join(self.folder, "policies")) else ():
             self.find(self.policies[policy], f"activates a policy that is not there: policies/{policy}")
 
 

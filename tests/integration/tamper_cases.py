@@ -117,6 +117,10 @@ def damage(log):
     swapped = files[tile][32:64] + files[tile][:32] + files[tile][64:]
     yield "reordering", "two hashes of a tile", changed(log, **{tile: swapped}), "entry 0:"
     yield "insertion", "a file", changed(log, **{"notes.txt": b"hello\n"}), "notes.txt"
+    for like in "FORMATxmd", "log-policyxed25519", "checkpoint\n":
+        yield "insertion", f"a file named {like!r}", changed(log, **{like: b"hello\n"}), ""
+    yield "insertion", "a policy with a name that is not of ASCII", changed(log, **other_policy("\u00e4.toml")), ""
+    yield "insertion", "a policy with a backslash in a name", changed(log, **other_policy("a\\b.toml")), ""
     yield "insertion", "a file that is not listed", {**sound, "more.txt": b"\n"}, "more.txt"
     yield "insertion", "a partial tile of before", changed(log, **{"tile/0/000.p/1": files[tile][:32]}), "tile/0/000.p/1"
     yield "insertion", "a tile of no level", changed(log, **{"tile/7/000": bytes(8192)}), "tile/7/000"
@@ -147,10 +151,10 @@ def damage(log):
         {name: content for name, content in files.items() if not name.startswith("checkpoint")}), "checkpoint"
 
 
-def other_policy():
+def other_policy(name="a.toml"):
     content = b"another = 1\n"
-    line = f"{hashlib.sha256(content).hexdigest()}  a.toml\n"
-    return {f"policies/{hashlib.sha256(line.encode()).hexdigest()}/a.toml": content}
+    line = f"{hashlib.sha256(content).hexdigest()}  {name}\n"
+    return {f"policies/{hashlib.sha256(line.encode()).hexdigest()}/{name}": content}
 
 
 def checkpoints(log):
@@ -202,7 +206,17 @@ def checkpoints(log):
     retired = signed(first, root=bytes(32)).decode().split("\n")[4]
     yield "replaced", "a false signature of a retired key besides", replaced(
         size, ("\n".join(note[:6] + [retired]) + "\n").encode()), here
+    yield "replaced", "longer than a note may be", replaced(size, long_note(files["checkpoint"])), here
+    yield "replaced", "65 signature lines", replaced(size, files["checkpoint"] + (stranger[4] + "\n").encode() * 63), here
+    yield "sound", "64 signature lines", replaced(size, files["checkpoint"] + (stranger[4] + "\n").encode() * 62), None
     yield "sound", "a signature line of a stranger besides", replaced(size, twice.encode()), None
+
+
+def long_note(note):
+    """The same with two lines of a stranger, of which the first ends where the mebibyte does that a note may have."""
+    groups, rest = divmod(2**20 - len(note) - len("\u2014  \n".encode()), 4)
+    name = "s" * (4 + rest)
+    return note + f"\u2014 {name} {'AAAA' * (groups - 1)}\n\u2014 {name} {'AAAA' * 4}\n".encode()
 
 
 def liars(sound):
@@ -302,6 +316,25 @@ def revoked(log):
     return log
 
 
+def of_one_kind(log):
+    """A key for which only the log's Ed25519 key speaks."""
+    log = copy.deepcopy(log)
+    log.add_key(STRANGER[1])
+    log.sign(only=[log.second[0], STRANGER[1]])
+    return log
+
+
+def unkept(log):
+    """New keys, and a checkpoint that the earlier ones signed with them, which is not kept."""
+    log = copy.deepcopy(log)
+    for seed in STRANGER:
+        log.add_key(seed)
+    log.sign(only=STRANGER)
+    size = len(log.entries)
+    root = base64.b64encode(mth(log.leaves)).decode()
+    return log, Signer.ask(log.origin, size, root, log.clock // 10**6, *log.second, *STRANGER).encode()
+
+
 def sizes():
     """Sound ledgers of sizes at which tiles and bundles begin and end."""
     for size in 1, 2, 255, 256, 257, 511, 512, 513:
@@ -331,6 +364,13 @@ def corpus(log, small, old):
     for kind, name, liar, place in liars(small):
         yield kind, name, with_sums(liar.files()), [], 1, f"entry {place}:"
     yield "keys", "a revoked key had signed", with_sums(revoked(small).files()), [], 1, "checkpoints/"
+    ed25519, ml_dsa = (["--key", vkey] for vkey in small.named[2:4])
+    for kind, arguments in {"no key": [], "the Ed25519 key": ed25519, "the ML-DSA-44 key": ml_dsa}.items():
+        yield "keys", f"a key that Ed25519 alone signed for, {kind} given", with_sums(of_one_kind(small).files()), arguments, \
+            1, "checkpoints/"
+    walked, bridge = unkept(small)
+    yield "keys", "a checkpoint that leads to new keys, and is not kept", with_sums(walked.files()), [
+        *ed25519, *ml_dsa, "--newer-than", bridge], 1, f"checkpoints/{len(walked.entries)}"
     other = history(2, log.origin, key=7)
     elsewhere = history(2, origin="example.org/other")
     yield "wrong key", "the key of another ledger", sound, ["--key", other.named[0]], 1, "key"

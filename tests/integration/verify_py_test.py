@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import export_writer  # noqa: E402
@@ -76,6 +77,9 @@ class Signatures(unittest.TestCase):
         self.assertFalse(key.signs(body.encode(), 2, bytes(32), signature))
         for length in 0, 7, 8, len(signature) - 1, len(signature) + 1:
             self.assertFalse(key.signs(body.encode(), 2, root, (signature * 2)[:length]))
+        with unittest.mock.patch.object(signatures, "ml_dsa_44_verifies", return_value=True):
+            self.assertTrue(key.signs(body.encode(), 2, root, b"\x7f" + bytes(2427)))
+            self.assertFalse(key.signs(body.encode(), 2, root, b"\x80" + bytes(2427)), "a time of 2^63")
         for at in range(0, len(signature), 7):  # time, challenge, response, hints
             changed = signature[:at] + bytes([signature[at] ^ 1 << at % 8]) + signature[at + 1:]
             self.assertFalse(key.signs(body.encode(), 2, root, changed), at)
@@ -233,6 +237,31 @@ class Program(unittest.TestCase):
                 self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
                 self.assertRegex(done.stdout, "^NOT VERIFIED: the ledger example.org/hub\n")
                 shutil.rmtree(folder / "signatures", ignore_errors=True)  # which goes before what is compiled
+
+    def test_a_folder_that_cannot_be_read_is_not_passed_over(self):
+        scan = os.scandir
+
+        def refuse(path):
+            if os.path.basename(path) == "more":
+                raise PermissionError(13, "Permission denied", str(path))
+            return scan(path)
+        with tempfile.TemporaryDirectory() as folder:
+            export_writer.write(folder, export_writer.with_sums(tamper_cases.history().files()))
+            os.mkdir(folder + "/more")
+            self.assertEqual(verify.main([folder]), 0)
+            with unittest.mock.patch.object(os, "scandir", refuse):
+                self.assertEqual(verify.main([folder]), 2)
+
+    def test_an_empty_folder_of_policies_lacks_those_that_were_activated(self):
+        with tempfile.TemporaryDirectory() as folder:
+            files = tamper_cases.history().files()
+            files = export_writer.with_sums({name: files[name] for name in files if not name.startswith("policies/")})
+            export_writer.write(folder, files)
+            self.assertEqual(self.run_program(folder).returncode, 0)
+            os.mkdir(folder + "/policies")
+            done = self.run_program(folder)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("entry 1: activates a policy that is not there", done.stdout)
 
     def test_many_checkpoints_are_verified_by_several_processes(self):
         log = export_writer.Log()
