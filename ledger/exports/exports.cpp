@@ -79,8 +79,8 @@ class Writer {
 
   // What is in the folder already: nothing, or an export of this ledger, or one that was begun.
   void read_prior() {
-    const auto checkpoint = folder_.read(kCheckpoint, kMaxNote);
-    const auto log_policy = folder_.read(kLogPolicy, kMaxNote);
+    const auto checkpoint = folder_.read(kCheckpoint, note::kMaxNoteBytes);
+    const auto log_policy = folder_.read(kLogPolicy, note::kMaxNoteBytes);
     if (!checkpoint) {
       if (log_policy) {
         keys_in(*log_policy);
@@ -319,7 +319,7 @@ class Writer {
     sums_[kCheckpoint] = merkle::sha256_of(newest_);
     const std::string sums = format_sums(sums_);
     const bool news = result_.written_files > 0 || written_sums_ != merkle::sha256_of(sums) ||
-                      folder_.read(kCheckpoint, kMaxNote) != newest_;
+                      folder_.read(kCheckpoint, note::kMaxNoteBytes) != newest_;
     if (news) {
       folder_.sync();
       folder_.write(kSums, sums, true);

@@ -14,9 +14,7 @@ inline constexpr std::uint64_t kTileWidth = 256;  // entries of a full bundle, h
 inline constexpr std::size_t kHashBytes = 32;
 inline constexpr std::size_t kMaxBundleBytes = kTileWidth * (2 + 65535);
 
-// The longest that are read, in bytes: SHA256SUMS; a checkpoint or a log-policy.
-inline constexpr std::size_t kMaxSums = std::size_t{1} << 30;
-inline constexpr std::size_t kMaxNote = std::size_t{1} << 20;
+inline constexpr std::size_t kMaxSums = std::size_t{1} << 30;  // bytes of the longest SHA256SUMS that is read
 
 inline constexpr const char* kCheckpoint = "checkpoint";
 inline constexpr const char* kSums = "SHA256SUMS";

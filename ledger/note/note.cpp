@@ -12,7 +12,6 @@ namespace chancery::note {
 namespace {
 
 constexpr std::string_view kSignaturePrefix = "\xE2\x80\x94 ";  // em dash, space
-constexpr std::size_t kMaxNoteBytes = std::size_t{1} << 20;
 constexpr std::size_t kMaxSignatures = 64;
 constexpr std::size_t kKeyIdBytes = 4;
 

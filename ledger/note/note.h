@@ -81,13 +81,15 @@ struct Note {
   std::string encode() const;
 };
 
+inline constexpr std::size_t kMaxNoteBytes = std::size_t{1} << 20;
+
 struct NoteError {
   std::size_t offset = 0;
   std::string reason;
 };
 
 // Splits at the last empty line; UTF-8 without control characters but LF, canonical base64, at least one
-// signature, at most 64 of them and 1 MiB in all.
+// signature, at most 64 of them and kMaxNoteBytes in all.
 [[nodiscard]] std::variant<Note, NoteError> parse_note(std::string_view bytes);
 
 // `time`: of the signatures that have one, in seconds since 1970.

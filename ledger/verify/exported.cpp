@@ -57,7 +57,7 @@ Exported::Exported(fs::path folder)
                 compare_tile(level, index, width, bytes);
               }) {
   read_sums();
-  if (auto bytes = read(exports::kCheckpoint, exports::kMaxNote)) {
+  if (auto bytes = read(exports::kCheckpoint, note::kMaxNoteBytes)) {
     const auto parsed = note::parse_note(*bytes);
     const auto* note = std::get_if<note::Note>(&parsed);
     const auto head = note != nullptr ? note::parse_checkpoint(note->text) : std::nullopt;
@@ -143,7 +143,7 @@ void Exported::visit(std::uint64_t from, const Source::VisitEntry& visit) {
 void Exported::visit_checkpoints(const std::function<bool(std::uint64_t, std::string_view)>& visit) {
   std::vector<std::string> ignored;
   for (const std::uint64_t size : kept_sizes(folder_, ignored)) {
-    const auto note = read(exports::checkpoint_path(size), exports::kMaxNote);
+    const auto note = read(exports::checkpoint_path(size), note::kMaxNoteBytes);
     if (note && !visit(size, *note)) {
       return;
     }
@@ -203,12 +203,12 @@ void Exported::finish() {
 }
 
 void Exported::check_heads() {
-  if (exports::read_file(folder_ / exports::checkpoint_path(size_), exports::kMaxNote) != checkpoint_) {
+  if (exports::read_file(folder_ / exports::checkpoint_path(size_), note::kMaxNoteBytes) != checkpoint_) {
     find("checkpoint is not the same as " + exports::checkpoint_path(size_));
   }
   for (const auto& [path, expected] : {std::pair(exports::kLogPolicy, keys_.log_policy()),
                                        std::pair(exports::kLogPolicyEd25519, keys_.log_policy_ed25519())}) {
-    const auto bytes = read(path, exports::kMaxNote);
+    const auto bytes = read(path, note::kMaxNoteBytes);
     if (bytes && *bytes != expected) {
       find(std::string(path) + " does not name the keys that are in use by the entries");
     }
