@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "client/cli/commands.h"
@@ -158,6 +159,11 @@ fs::path empty_directory(const fs::path& given) {
   if (fs::exists(directory) && !(fs::is_directory(directory) && fs::is_empty(directory))) {
     throw std::runtime_error(given.string() +
                              " exists and is not an empty directory. Name a new one, or remove it first.");
+  }
+  // Its owner could put other files, and links, in the place of those that are written.
+  struct stat status {};
+  if (::stat(directory.c_str(), &status) == 0 && status.st_uid != ::geteuid()) {
+    throw std::runtime_error(given.string() + " belongs to another user. Name a new one.");
   }
   if (directory.string().find_first_of("\"\n") != std::string::npos) {
     throw std::invalid_argument("the directory's path holds a quotation mark or a line end. Name another.");

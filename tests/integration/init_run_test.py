@@ -125,6 +125,13 @@ class Init(InFolder):
         os.mkdir(self.path("empty"))
         run(CHANCERY, "init", self.path("empty"))
 
+    @unittest.skipUnless(os.geteuid() == 0, "only root can give a folder to another user")
+    def test_it_never_writes_into_another_user_s_folder(self):
+        os.mkdir(self.hub)
+        os.chown(self.hub, 65534, 65534)
+        self.assertIn("belongs to another user", run(CHANCERY, "init", self.hub, expect=2).stderr)
+        self.assertEqual(os.listdir(self.hub), [])
+
     def test_an_origin_that_cannot_be_is_refused_before_anything_is_written(self):
         for origin in ("", "https://hub.example", 'a"b', "a b", "a\\u0041"):
             run(CHANCERY, "init", "--origin", origin, self.hub, expect=2)
