@@ -3,19 +3,15 @@
 // by id. The ledger is made below FOLDER and removed in the end, or kept as FOLDER/ledger.
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <mutex>
 #include <random>
-#include <string>
 #include <string_view>
 #include <vector>
 
-#include <stdlib.h>
-
-#include "ledger/log/log.h"
+#include "tests/bench/append_all.h"
+#include "tests/unit/temporary_folder.h"
 
 namespace {
 
@@ -43,28 +39,13 @@ double microseconds_since(Clock::time_point begin) {
 
 // Appends `count` entries, remembers an id of each batch, and answers entries a second.
 double append(log::Log& log, std::size_t count, std::vector<entry::EventId>& ids) {
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::size_t on_their_way = 0;
-  const auto begin = Clock::now();
-  for (std::size_t made = 0; made < count; made += kBatch) {
-    std::vector<entry::Event> batch;
-    for (std::size_t i = 0; i < std::min(kBatch, count - made); ++i) batch.push_back(opened());
-    ids.push_back(batch.front().id);
-    std::unique_lock lock(mutex);
-    changed.wait(lock, [&] { return on_their_way < kOnTheirWay; });
-    ++on_their_way;
-    lock.unlock();
-    log.submit(entry::Author::hub, std::move(batch), [&](const log::Appended& appended) {
-      if (appended.outcome != log::Outcome::durable) std::abort();
-      const std::scoped_lock guard(mutex);
-      --on_their_way;
-      changed.notify_one();
-    });
-  }
-  std::unique_lock lock(mutex);
-  changed.wait(lock, [&] { return on_their_way == 0; });
-  return static_cast<double>(count) / microseconds_since(begin) * 1e6;
+  return append_all(log, kOnTheirWay, [&] {
+    std::vector<entry::Event> batch(std::min(kBatch, count));
+    std::ranges::generate(batch, opened);
+    count -= batch.size();
+    if (!batch.empty()) ids.push_back(batch.front().id);
+    return batch;
+  });
 }
 
 // The median of asking `kAsked` times.
@@ -87,9 +68,7 @@ int main(int count, char** arguments) {
   const std::filesystem::path parent =
       count > 2 ? std::filesystem::path(arguments[2]) : std::filesystem::temp_directory_path();
   const bool keep = count > 3 && std::string_view(arguments[3]) == "keep";
-  std::string pattern = parent / "growth-bench-XXXXXX";
-  if (!keep && ::mkdtemp(pattern.data()) == nullptr) return std::perror("mkdtemp"), 1;
-  const std::filesystem::path folder = keep ? parent.string() : pattern;
+  const std::filesystem::path folder = keep ? parent : make_temporary_folder("growth-bench", parent);
   {
     log::Log log({folder / "ledger", folder / "keys", "bench.example.org/ledger"});
     std::vector<entry::EventId> ids;

@@ -3,18 +3,16 @@
 // fdatasync beside.
 #include <array>
 #include <chrono>
-#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <mutex>
-#include <string>
+#include <vector>
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <unistd.h>
 
-#include "ledger/log/log.h"
+#include "tests/bench/append_all.h"
+#include "tests/unit/temporary_folder.h"
 
 namespace {
 
@@ -66,36 +64,18 @@ double measure(log::Log& log, std::size_t count, std::size_t batch_size, std::si
   for (auto& batch : batches) {
     for (std::size_t i = 0; i < batch_size; ++i) batch.push_back(accepted());
   }
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::size_t on_their_way = 0;
-  const auto begin = Clock::now();
-  for (auto& batch : batches) {
-    std::unique_lock lock(mutex);
-    changed.wait(lock, [&] { return on_their_way < most; });
-    ++on_their_way;
-    lock.unlock();
-    log.submit(entry::Author::hub, std::move(batch), [&](const log::Appended& appended) {
-      if (appended.outcome != log::Outcome::durable) std::abort();
-      const std::scoped_lock guard(mutex);
-      --on_their_way;
-      changed.notify_one();
-    });
-  }
-  std::unique_lock lock(mutex);
-  changed.wait(lock, [&] { return on_their_way == 0; });
-  return static_cast<double>(batches.size() * batch_size) / Seconds(Clock::now() - begin).count();
+  auto next = batches.begin();
+  return append_all(log, most,
+                    [&] { return next == batches.end() ? std::vector<entry::Event>() : std::move(*next++); });
 }
 
 }  // namespace
 
 int main(int count, char** arguments) {
   const std::size_t entries = count > 1 ? std::strtoul(arguments[1], nullptr, 10) : 100'000;
-  std::string pattern =
-      (count > 2 ? std::filesystem::path(arguments[2]) : std::filesystem::temp_directory_path()) /
-      "ledger-bench-XXXXXX";
-  if (::mkdtemp(pattern.data()) == nullptr) return std::perror("mkdtemp"), 1;
-  const std::filesystem::path folder = pattern;
+  const std::filesystem::path folder =
+      make_temporary_folder("ledger-bench", count > 2 ? std::filesystem::path(arguments[2])
+                                                      : std::filesystem::temp_directory_path());
   {
     log::Log log({folder / "ledger", folder / "keys", "bench.example.org/ledger", log::Clock::system(),
                   store::kMapBytes});
