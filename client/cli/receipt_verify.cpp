@@ -55,11 +55,19 @@ std::string read_whole(const std::string& path) {
   return text;
 }
 
-std::optional<std::string> value_in(const std::map<std::string, std::string>& values,
-                                    const std::string& key) {
+std::optional<std::string> value_in(const std::map<std::string, std::string>& values, const std::string& key,
+                                    std::string_view absent) {
   const auto found = values.find(key);
-  return found == values.end() || found->second == entry::kAbsent ? std::nullopt
-                                                                  : std::optional(found->second);
+  return found == values.end() || found->second == absent ? std::nullopt : std::optional(found->second);
+}
+
+std::optional<std::string> plain_value(const entry::Entry& entry, const std::string& key) {
+  return value_in(entry.plain, key, entry::kAbsent);
+}
+
+std::optional<std::string> opened_value(const std::map<std::string, std::string>& opened,
+                                        const std::string& key) {
+  return value_in(opened, key, "");
 }
 
 // The file as it was before sealing, or, at the recipient's, as it was delivered.
@@ -73,11 +81,11 @@ Content compare(const std::string& path, const entry::Entry& entry,
   });
   const std::string sha256 = Botan::hex_encode(hash->final_stdvec(), false);
   const std::string size = std::to_string(length);
-  if (value_in(entry.plain, "sealed-sha256") == sha256 && value_in(entry.plain, "sealed-size") == size) {
+  if (plain_value(entry, "sealed-sha256") == sha256 && plain_value(entry, "sealed-size") == size) {
     return {Content::Is::sealed, "is the sealed file of this entry: SHA-256 and size match"};
   }
-  const auto expected = value_in(opened, "sha256");
-  if (!expected || expected->empty()) {
+  const auto expected = opened_value(opened, "sha256");
+  if (!expected) {
     if (entry.commitments.contains("sha256")) {
       return {Content::Is::unknown, "cannot be compared: the entry's sha256 is not opened; give --openings"};
     }
@@ -85,7 +93,7 @@ Content compare(const std::string& path, const entry::Entry& entry,
         Content::Is::unknown,
         "cannot be compared: an entry of this event has no sha256; take the receipt of the transfer itself"};
   }
-  const auto expected_size = value_in(opened, "size");
+  const auto expected_size = opened_value(opened, "size");
   if (*expected != sha256 || expected_size.value_or(size) != size) {
     return {Content::Is::another,
             "is another file: it has the SHA-256 " + sha256 + " and " + size + " bytes"};
@@ -97,11 +105,11 @@ Content compare(const std::string& path, const entry::Entry& entry,
 std::string words_of(const Result& result) {
   const entry::Entry& entry = result.receipt.entry;
   return sentence(entry.event, [&](std::string_view key) -> std::optional<std::string> {
-    auto value = value_in(entry.plain, std::string(key));
+    auto value = plain_value(entry, std::string(key));
     if (!value) {
-      value = value_in(result.opened.values, std::string(key));
+      value = opened_value(result.opened.values, std::string(key));
     }
-    return value && !value->empty() ? std::optional(escaped(*value)) : std::nullopt;
+    return value ? std::optional(escaped(*value)) : std::nullopt;
   });
 }
 

@@ -109,6 +109,21 @@ TEST_F(ReceiptVerify, AnotherFileIsAFindingAndWhatCannotBeComparedIsNoPass) {
   EXPECT_TRUE(prints("has no sha256")) << output_;
 }
 
+TEST_F(ReceiptVerify, AnOpenedHyphenIsAValueAndTheEmptyOneIsNone) {
+  const auto answer = [&](const char* sha256, const char* size) {
+    const auto seq = log_.append("file.accepted", {}, {{"sha256", sha256}, {"size", size}});
+    write("said.receipt", log_.prove(seq).encode());
+    write("said.openings", openings(seq, entry::kSender | entry::kOwnAgency));
+    return verify(
+        {"--policy", "@policy", "--openings", "@said.openings", "--content", "@oct.csv", "@said.receipt"});
+  };
+  EXPECT_EQ(answer(receipt::kRowsSha256, "4"), kOk) << output_;
+  EXPECT_EQ(answer(receipt::kRowsSha256, ""), kOk) << output_;
+  EXPECT_EQ(answer(receipt::kRowsSha256, "-"), kRefused) << output_;
+  EXPECT_EQ(answer("-", "4"), kRefused) << output_;
+  EXPECT_EQ(answer("", "4"), kFailed) << output_;
+}
+
 TEST_F(ReceiptVerify, NothingIsVerifiedWithoutTheLogsKey) {
   EXPECT_EQ(verify({"@sent.receipt"}), kFailed);
   EXPECT_TRUE(prints("cannot be verified without the log's key")) << output_;
