@@ -346,8 +346,8 @@ def verify(folder, pinned=(), newer=(), max_age=None, policy=None):
     elif last:
         now = datetime.datetime.now(datetime.timezone.utc)
         age = (now - datetime.datetime.fromisoformat(last + "+00:00")).total_seconds() / 3600
-        if max_age is not None and age > max_age:
-            export.find(export.entries - 1, f"is the last, and {age:.1f} hours old")
+        if max_age is not None and not -1 <= age <= max_age:
+            export.find(export.entries - 1, f"is the last, and {age:.1f} hours old" if age > 0 else f"is {-age:.1f} hours to come")
     return export, [
         ("NOT VERIFIED" if export.findings else "Verified") + f": the ledger {export.origin}",
         f"  entries      {export.entries}, each hashed; {export.unknown} of events that this program does not know",

@@ -17,6 +17,8 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr std::chrono::microseconds kAhead = std::chrono::hours(1);  // of this clock, that the hub's may be
+
 std::string counted(std::uint64_t count, const std::string& what) {
   return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
 }
@@ -151,9 +153,10 @@ verify::Demands demands_of(const cxxopts::ParseResult& parsed) {
     }
     const auto age = std::chrono::duration_cast<std::chrono::microseconds>(
         std::chrono::duration<double, std::ratio<3600>>(hours));
-    demands.not_before = std::chrono::duration_cast<std::chrono::microseconds>(
-                             std::chrono::system_clock::now().time_since_epoch() - age)
-                             .count();
+    const auto now = std::chrono::duration_cast<std::chrono::microseconds>(
+        std::chrono::system_clock::now().time_since_epoch());
+    demands.not_before = (now - age).count();
+    demands.not_after = (now + kAhead).count();
   }
   return demands;
 }

@@ -143,6 +143,10 @@ Report check(const Source& source, std::span<const note::VerifierKey> pinned, co
     findings.add(report.entries - 1, "is the last, of " + entry::format_time(report.last_time) +
                                          ", and nothing has been recorded since");
   }
+  if (demands.not_after && report.entries > 0 && report.last_time > *demands.not_after) {
+    findings.add(report.entries - 1, "is the last, of " + entry::format_time(report.last_time) +
+                                         ", which has not come yet: how old it is cannot be told");
+  }
   reading(findings,
           [&] { HeadCheck(source, entries.log_events(), tree, pinned, demands, findings).run(report); });
   if (source.own_findings) {

@@ -80,7 +80,10 @@ struct Report {
 struct Demands {
   // Checkpoints from elsewhere, as signed notes, that the ledger must continue.
   std::vector<std::string> newer_than;
-  std::optional<entry::Micros> not_before;  // the earliest time that the last entry may have
+  // The earliest time that the last entry may have, and the latest: of one that has not come yet it cannot be
+  // told how old it is.
+  std::optional<entry::Micros> not_before;
+  std::optional<entry::Micros> not_after{};
   std::optional<note::LogPolicy> policy{};  // whose rule must be met; its keys are to be among the pinned
 };
 

@@ -379,6 +379,12 @@ def corpus(log, small, old):
     yield "wrong origin", "a whole ledger of another name", with_sums(elsewhere.files()), pin, 1, "key"
     half_its_age = (time.time() - log.clock / 10**6) / 7200
     yield "stale", "twice as old as it may be", sound, ["--max-age", f"{half_its_age:.9f}"], 1, f"entry {len(log.entries) - 1}:"
+    ahead = history(2)
+    ahead.clock = (int(time.time()) + 86400) * 10**6
+    ahead.append("event.of.the.future", {})
+    ahead.sign()
+    yield "sound", "a clock that was ahead, when nobody asks", with_sums(ahead.files()), [], 0, None
+    yield "stale", "a clock that was ahead", with_sums(ahead.files()), ["--max-age", "100"], 1, f"entry {len(ahead.entries) - 1}:"
     yield "rolled back", "an old copy, with nothing to tell it by", old, [], 0, None
     yield "rolled back", "an old copy, and a later checkpoint", old, ["--newer-than", newest], 1, str(len(log.entries))
     yield "rolled back", "another history, and a checkpoint of this one", with_sums(other.files()), [

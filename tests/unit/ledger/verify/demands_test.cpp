@@ -63,6 +63,11 @@ TEST(MaximumAge, TheLastEntrysTimeIsCompared) {
   EXPECT_TRUE(check(ledger.source(), {}, {.newer_than = {}, .not_before = last}).verified());
   const Report stale = check(ledger.source(), {}, {.newer_than = {}, .not_before = last + 1});
   EXPECT_TRUE(finds(stale, 11, "nothing has been recorded since")) << list(stale);
+  const auto until = [&](entry::Micros time) {
+    return check(ledger.source(), {}, {.newer_than = {}, .not_before = 0, .not_after = time});
+  };
+  EXPECT_TRUE(until(last).verified());
+  EXPECT_TRUE(finds(until(last - 1), 11, "which has not come yet")) << list(until(last - 1));
 }
 
 TEST(FalseSignature, OfAKeyThatTheLedgerNamesIsAFindingWhetherOrNotTheKeyIsInUse) {
