@@ -1,6 +1,7 @@
 #include "client/cli/ledger_filter.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <stdexcept>
 
@@ -9,7 +10,14 @@
 namespace chancery::cli {
 namespace {
 
-// A time as people write it, from a month to a microsecond, is completed to the one form that entries have.
+// Whether it ends behind a year, a month, a day and so on, so that no digit is completed by one of another.
+bool is_whole(std::string_view time) {
+  constexpr std::array<std::size_t, 6> kEnds{4, 7, 10, 13, 16, 19};
+  constexpr std::size_t kFraction = 20;
+  return time.size() > kFraction || std::ranges::find(kEnds, time.size()) != kEnds.end();
+}
+
+// A time as people write it, from a year to a microsecond, is completed to the one form that entries have.
 entry::Micros time_of(const cxxopts::ParseResult& parsed, const std::string& option,
                       entry::Micros otherwise) {
   constexpr std::string_view kRest = "0000-01-01T00:00:00.000000Z";
@@ -22,9 +30,10 @@ entry::Micros time_of(const cxxopts::ParseResult& parsed, const std::string& opt
     whole.pop_back();
   }
   std::ranges::replace(whole, ' ', 'T');
+  const bool complete = is_whole(whole);
   whole += kRest.substr(std::min(whole.size(), kRest.size()));
   const auto time = entry::parse_time(whole);
-  if (!time) {
+  if (!time || !complete) {
     throw std::invalid_argument(
         "--" + option + " must be a day or a time in UTC, like 2026-11-02 or 2026-11-02T09:30, not '" +
         escaped(text) + "'.");

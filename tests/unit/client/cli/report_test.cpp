@@ -64,6 +64,11 @@ TEST(LedgerFilter, TimesAreFromOneToBeforeTheOther) {
   EXPECT_EQ(seqs_of({"--since", "2026-11-02T09:30:00.003", "--until", "2026-11-02T09:30:00.005"}),
             (Seqs{3, 4}));
   EXPECT_EQ(seqs_of({"--since", "2026-11"}).size(), 11U);
+  EXPECT_EQ(seqs_of({"--since", "2026", "--until", "2026-11-02 09:31Z"}).size(), 11U);
+  for (const char* part :
+       {"2026-1", "2026-11-2", "2026-11-02T9", "2026-11-02T09:3", "202", "2026-11-02T09:30:00."}) {
+    EXPECT_THROW(seqs_of({"--since", part}), std::invalid_argument) << part;
+  }
   EXPECT_EQ(seqs_of({"--until", "2026-11"}).size(), 0U);
   EXPECT_THROW(seqs_of({"--until", "tomorrow"}), std::invalid_argument);
 }
