@@ -124,7 +124,9 @@ struct Server::State {
     const auto peer = peer_of(socket);
     if (!peer || !admits(Role::reader, *peer))
       return say(Priority::warning, "a peer without any role is turned away");
-    if (connections.size() >= options.connections)
+    // Whoever has taken the hub over may refuse everybody else's service, but not the administrator's.
+    const std::size_t kept = *peer == options.admin_uid ? 0 : options.kept_for_administrator;
+    if (connections.size() + kept >= options.connections)
       return say(Priority::warning, "too many connections: one is turned away");
     const auto connection = std::make_shared<Connection>(hall, std::move(socket), *peer);
     connections.insert(connection);

@@ -24,6 +24,7 @@ struct ServerOptions {
   uid_t admin_uid = 0;
   std::chrono::milliseconds hello_within{10'000};  // a connection that has not said hello by then is ended
   std::size_t connections = 64;
+  std::size_t kept_for_administrator = 8;  // of those
 };
 
 // Serves a Log to the processes of this machine over an AF_UNIX stream socket: docs/ledger-service.md.

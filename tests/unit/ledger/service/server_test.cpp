@@ -1,6 +1,7 @@
 #include "ledger/service/server.h"
 
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "tests/unit/ledger/service/fixture.h"
 
@@ -213,6 +214,27 @@ TEST_F(ServerTest, more_connections_than_allowed_are_turned_away) {
   clients.pop_back();
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
   const RawClient fits = greeted(Role::reader);
+}
+
+TEST_F(ServerTest, the_hub_cannot_take_the_places_of_the_administrator) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can be another user for a moment";
+  constexpr uid_t kHub = 65534;
+  options_.hub_uid = kHub;
+  options_.connections = 4;
+  options_.kept_for_administrator = 1;
+  start();
+  std::filesystem::permissions(folder_, std::filesystem::perms(0711));
+  ASSERT_EQ(::chown(options_.socket.c_str(), kHub, static_cast<gid_t>(-1)), 0);
+  std::vector<RawClient> clients;
+  constexpr auto kAsBefore = static_cast<uid_t>(-1);
+  ASSERT_EQ(::syscall(SYS_setresuid, kAsBefore, kHub, kAsBefore), 0);  // this thread alone, unlike seteuid()
+  for (int i = 0; i < 5; ++i) clients.emplace_back(options_.socket);
+  ASSERT_EQ(::syscall(SYS_setresuid, kAsBefore, 0, kAsBefore), 0);
+  for (std::size_t i = 0; i < clients.size(); ++i) {
+    (void)clients[i].send(encode(Request{1, Hello{Role::reader}}));
+    EXPECT_EQ(clients[i].ended(), i >= 3) << i;
+  }
+  const RawClient administrator = greeted(Role::administrator);
 }
 
 }  // namespace
