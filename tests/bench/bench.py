@@ -262,6 +262,22 @@ class Bench:
                 result.append((4 * each / seconds, (side.cpu() - cpu) / (4 * each) * 1000))
         self.table.compare("log-ins, four at a time", "a second", *results, ">= 2x", "ms each",
                            "the client's own work is most of it: compare CPU")
+        # A client that does little else than the same exchange; post-quantum by what both servers have of it.
+        for exchange, count, note in (("curve25519-sha256", 200, "logs in, asks for SFTP, ends"),
+                                      ("sntrup761x25519-sha512@openssh.com", 40, "the client's key pair is most of it: compare CPU")):
+            results = ([], [])
+            for _ in range(self.rounds):
+                for side, result in zip((self.ours, self.theirs), results):
+                    result.append(self.light_log_ins(side, exchange, count // 4 if self.quick else count))
+            self.table.compare(f"the same by a light client, {exchange.split('-')[0]}", "a second", *results, ">= 2x", "ms each", note)
+
+    def light_log_ins(self, side, exchange, count):
+        cpu = side.cpu()
+        done = subprocess.run([BIN / "crowd", str(side.port), side.user, side.key, str(count), "log-ins", "4", exchange],
+                              capture_output=True, text=True, timeout=600)
+        if done.returncode != 0:
+            raise SystemExit(f"bench: log-ins to {type(side).__name__} failed: {done.stderr}")
+        return count / float(done.stdout), (side.cpu() - cpu) / count * 1000
 
     def start(self):
         """The hub stopped, its ledger filled, and started again: last, as it is another hub afterwards."""
