@@ -19,37 +19,29 @@ Recorder::Recorder(Projection& projection, Ledger ledger, Clock clock, Log log)
 
 void Recorder::record(std::vector<entry::Event> batch, Answered answered, Settled settled) {
   submit({std::move(batch), std::move(answered), std::chrono::steady_clock::now() + kPatience,
-          std::move(settled)},
-         false);
+          std::move(settled), false});
 }
 
 void Recorder::record_surely(std::vector<entry::Event> batch) {
-  submit({std::move(batch), {}, {}, {}}, true);
+  submit({std::move(batch), {}, {}, {}, true});
 }
 
-// `again`: a refusal for now does not end it, because it must be recorded, or because it may be already.
-void Recorder::submit(Unresolved one, bool again) {
+void Recorder::submit(Unresolved one) {
   {
     const std::lock_guard lock(mutex_);
     ++outstanding_;
   }
   const auto kept = std::make_shared<Unresolved>(std::move(one));
-  ledger_.append(kept->batch, [this, kept, again](const service::Appended& appended) {
-    const bool durable = appended.outcome == service::Outcome::durable;
-    if (appended.outcome == service::Outcome::unknown || (again && !durable && appended.try_again)) {
+  ledger_.append(kept->batch, [this, kept](const service::Appended& appended) {
+    kept->kept = kept->kept || appended.outcome == service::Outcome::unknown;
+    const bool for_now = appended.outcome == service::Outcome::refused && appended.try_again;
+    if (appended.outcome == service::Outcome::unknown ||
+        (for_now && (kept->kept || std::chrono::steady_clock::now() < kept->until))) {
       available_ = false;
       const std::lock_guard lock(mutex_);
       unresolved_.push_back(std::move(*kept));
     } else {
-      if (durable) {
-        available_ = true;
-        for (std::size_t i = 0; i < kept->batch.size(); ++i)
-          projection_.apply(appended.seqs[i], appended.times[i], kept->batch[i]);
-      } else {
-        log_("the ledger refused an entry: " + appended.reason);
-      }
-      if (kept->settled) kept->settled(durable);
-      if (kept->answered) kept->answered(appended);
+      end(*kept, appended);
     }
     const std::lock_guard lock(mutex_);
     --outstanding_;
@@ -57,16 +49,40 @@ void Recorder::submit(Unresolved one, bool again) {
   });
 }
 
-void Recorder::tell_unknown(std::chrono::steady_clock::time_point now) {
-  std::vector<Answered> ready;
+void Recorder::end(const Unresolved& one, const service::Appended& appended) {
+  const bool durable = appended.outcome == service::Outcome::durable;
+  if (durable) {
+    available_ = true;
+    for (std::size_t i = 0; i < one.batch.size(); ++i)
+      projection_.apply(appended.seqs[i], appended.times[i], one.batch[i]);
+  } else {
+    log_("the ledger refused an entry: " + appended.reason);
+  }
+  if (one.settled) one.settled(durable);
+  if (one.answered) one.answered(appended);
+}
+
+void Recorder::give_up(std::chrono::steady_clock::time_point now) {
+  std::vector<Answered> unknown;
+  std::vector<Unresolved> refused;
   {
     const std::lock_guard lock(mutex_);
-    for (Unresolved& one : unresolved_)
-      if (one.answered && one.until <= now) ready.push_back(std::exchange(one.answered, {}));
+    std::vector<Unresolved> rest;
+    for (Unresolved& one : unresolved_) {
+      if (!one.kept && one.until <= now) {
+        refused.push_back(std::move(one));
+        continue;
+      }
+      if (one.answered && one.until <= now) unknown.push_back(std::exchange(one.answered, {}));
+      rest.push_back(std::move(one));
+    }
+    unresolved_.swap(rest);
   }
-  service::Appended unknown;
-  unknown.outcome = service::Outcome::unknown;
-  for (const Answered& answered : ready) answered(unknown);
+  service::Appended nothing_known;
+  nothing_known.outcome = service::Outcome::unknown;
+  for (const Answered& answered : unknown) answered(nothing_known);
+  for (const Unresolved& one : refused)
+    end(one, {service::Outcome::refused, {}, {}, "it could not be reached", true});
 }
 
 void Recorder::append_ended(const Ended& ended, std::uint64_t count) {
@@ -125,22 +141,25 @@ void Recorder::tick() {
   const bool before = available_;
   available_ = ledger_.writable();
   if (before != available_) log_(available_ ? "the ledger answers again" : "the ledger takes no entries");
-  tell_unknown(std::chrono::steady_clock::now());
+  give_up(std::chrono::steady_clock::now());
   if (!available_) return;
   std::vector<Unresolved> again;
   {
     const std::lock_guard lock(mutex_);
     again.swap(unresolved_);
   }
-  for (Unresolved& one : again) submit(std::move(one), true);
+  for (Unresolved& one : again) submit(std::move(one));
   flush_gathered(clock_() - kMinute);
 }
 
 void Recorder::finish(std::chrono::milliseconds longest) {
   flush_gathered(clock_() + kMinute);
-  tell_unknown(std::chrono::steady_clock::time_point::max());
-  std::unique_lock lock(mutex_);
-  idle_.wait_for(lock, longest, [this] { return outstanding_ == 0; });
+  give_up(std::chrono::steady_clock::time_point::max());
+  {
+    std::unique_lock lock(mutex_);
+    idle_.wait_for(lock, longest, [this] { return outstanding_ == 0; });
+  }
+  give_up(std::chrono::steady_clock::time_point::max());
 }
 
 }  // namespace chancery::transfer

@@ -35,10 +35,11 @@ class Recorder {
   Recorder(Projection& projection, Ledger ledger, Clock clock, Log log);
 
   // Appends `batch`. `answered` is told once what the caller may be told; `settled`, at that moment or later,
-  // whether the batch is in the ledger, once that is certain. An unknown outcome is not told for some
-  // seconds, in which a ledger that was restarted is back and can be asked. It is resolved by tick(), which
-  // submits the same batch again until there is an answer: the ids make that harmless. That a repetition was
-  // not taken for now says nothing of the first submission, so only a ledger that has looked settles it.
+  // whether the batch is in the ledger, once that is certain. Neither that the ledger cannot be reached nor
+  // an unknown outcome is told for some seconds, in which a ledger that was restarted is back: tick() submits
+  // the same batch again, and the ids make that harmless. After them a batch that was never sent is refused;
+  // one that was is submitted until there is an answer. That a repetition was not taken for now says nothing
+  // of the first submission, so only a ledger that has looked settles it.
   using Answered = std::function<void(const service::Appended&)>;
   using Settled = std::function<void(bool durable)>;
   void record(std::vector<entry::Event> batch, Answered answered, Settled settled);
@@ -79,6 +80,8 @@ class Recorder {
     Answered answered;                            // empty once it was called
     std::chrono::steady_clock::time_point until;  // when it is called at the latest
     Settled settled;
+    // A refusal for now does not end it, because it must be recorded, or because it may be already.
+    bool kept = false;
   };
   struct Gathered {
     Ended first;
@@ -87,9 +90,11 @@ class Recorder {
   };
   using Kind = std::tuple<std::string, std::string, std::string, std::string, std::string, std::string>;
 
-  void submit(Unresolved one, bool again);
-  // Tells those who have waited long enough (all, at the end) that the outcome is not known.
-  void tell_unknown(std::chrono::steady_clock::time_point now);
+  void submit(Unresolved one);
+  void end(const Unresolved& one, const service::Appended& appended);
+  // Tells those who have waited long enough (all, at the end) that the outcome is not known, or ends what
+  // never reached the ledger.
+  void give_up(std::chrono::steady_clock::time_point now);
   void append_ended(const Ended& ended, std::uint64_t count);
   void flush_gathered(entry::Micros before);
 

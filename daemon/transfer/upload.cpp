@@ -395,7 +395,6 @@ void Upload::commit(const std::string& name, const Done& done, const std::string
   if (ended_) return done(Problem{Problem::Kind::failed, "This file was already finished."});
   check_whole();
   check_not_withdrawn();
-  if (!desk_.recorder.available()) throw Refused{"ledger-unavailable", not_recorded()};
   open_pipeline();
   const std::string sha256 = hex_digest(*pipeline_->hash);
   if (!expected.empty() && expected != sha256)

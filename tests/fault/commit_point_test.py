@@ -8,6 +8,7 @@ import pathlib
 import signal
 import sys
 import threading
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
@@ -161,6 +162,34 @@ class CommitPoint(unittest.TestCase):
         self.repeat("rows.bin", content, 1)
 
 
+    def run_ledgerd_back(self, finish, which):
+        """The service is back before the client is answered: it hears what became of its file."""
+        self.start(finish)
+        content, returning, took = os.urandom(200_000), [], []
+
+        def restart():
+            begun = time.monotonic()
+            self.restart("chancery-ledgerd")
+            took.append(time.monotonic() - begun)
+
+        def kill(hand_over):
+            self.kill("chancery-ledgerd")
+            self.ledger.on_request = self.ledger.on_commit = None
+            returning.append(threading.Thread(target=restart))
+            returning[0].start()
+        if which == "when it is asked":
+            self.ledger.on_request = kill
+        else:
+            self.ledger.on_commit = kill
+        said = self.upload("rows.bin", content)
+        returning[0].join()
+        if said != "ok":  # which it may only be on a machine that was too busy to start it in time
+            self.assertGreater(took[0], 3, said)
+            self.assertIn("Look in /receipts before you send it again", said)
+            wait_until("the hub's resolution", lambda: "answers again" in self.hub.log("chanceryd") and self.delivered(), 30)
+        self.check("rows.bin", hashlib.sha256(content).hexdigest(), 1)
+
+
 for finish in ("close", "rename"):
     for point, committed in (("before_the_ledger_is_asked", 0), ("before_the_answer_arrives", 1),
                              ("when_the_answer_is_handed_over", 1), ("when_the_status_is_on_its_way", 1)):
@@ -169,6 +198,8 @@ for finish in ("close", "rename"):
     for which in ("when it is asked", "when it has committed"):
         setattr(CommitPoint, f"test_{finish}_chancery_ledgerd_is_killed_{which.replace(' ', '_')}",
                 lambda self, f=finish, w=which: self.run_ledgerd(f, w))
+        setattr(CommitPoint, f"test_{finish}_chancery_ledgerd_is_killed_{which.replace(' ', '_')}_and_is_back",
+                lambda self, f=finish, w=which: self.run_ledgerd_back(f, w))
 
 
 if __name__ == "__main__":

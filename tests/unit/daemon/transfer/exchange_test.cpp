@@ -267,6 +267,39 @@ TEST_F(ExchangeTest, ALedgerThatIsBackInSecondsIsAskedBeforeTheClientIsAnswered)
   EXPECT_EQ(waiting().size(), 1U);
 }
 
+TEST_F(ExchangeTest, ALedgerThatCannotBeReachedIsWaitedForToo) {
+  auto upload = std::get<std::shared_ptr<Upload>>(stage.begin("oct.csv"));
+  ASSERT_FALSE(Stage::write(upload, 0, "rows"));
+  stage.ledger.next = service::Outcome::refused;
+  stage.ledger.try_again = true;
+  std::thread returns([&] {
+    while (stage.exchange->ledger_answers()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    stage.ledger.next = service::Outcome::durable;
+  });
+  EXPECT_FALSE(Stage::wait([&](Done done) { stage.exchange->close(upload, std::move(done)); }));
+  returns.join();
+  EXPECT_EQ(stage.ledger.count("file.accepted"), 1U);
+  EXPECT_EQ(waiting().size(), 1U);
+}
+
+TEST_F(ExchangeTest, ALedgerThatStaysAwayRefusesWhatItNeverGot) {
+  stage.ledger.next = service::Outcome::refused;
+  stage.ledger.try_again = true;
+  stage.ledger.writable = true;  // as the hub believes until it asks
+  const auto problem = stage.put("oct.csv", "rows");
+  ASSERT_TRUE(problem);
+  EXPECT_NE(problem->sentence.find("try again later"), std::string::npos) << problem->sentence;
+  for (int i = 0; i < 50 && !stage.object_files().empty(); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_TRUE(stage.object_files().empty());
+  stage.ledger.next = service::Outcome::durable;
+  for (int i = 0; i < 50 && stage.ledger.count("file.refused") == 0; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_EQ(stage.ledger.last("file.refused")->plain.at("code"), "ledger-unavailable");
+  EXPECT_FALSE(stage.put("oct.csv", "rows"));
+  EXPECT_EQ(stage.ledger.count("file.accepted"), 1U) << "the first one is not submitted late";
+}
+
 TEST_F(ExchangeTest, ARepetitionThatIsTurnedAwayRemovesNothing) {
   stage.ledger.next = service::Outcome::unknown;
   stage.ledger.store_unknown = true;
