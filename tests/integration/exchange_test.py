@@ -184,7 +184,8 @@ class Exchange(HubCase):
         file.flush()
         client.get_transport().sock.close()
         self.assertNotIn("vanished", self.hub.sftp(self.hub.receiver, f"ls {self.hub.collect_folder()}").stdout)
-        self.hub.sftp(self.hub.sender, f"rm {self.hub.send_folder()}/vanished.csv")
+        remove = f"rm {self.hub.send_folder()}/vanished.csv"
+        wait_until("the end of the connection", lambda: self.hub.sftp(self.hub.sender, remove, check=False).returncode == 0)
         wait_until("file.abandoned", lambda: [e for e in self.hub.entries() if e["event"] == "file.abandoned"
                                               and e["plain"]["code"] == "removed"])
         self.assertNotIn("vanished", self.hub.sftp(self.hub.sender, f"ls {self.hub.send_folder()}").stdout)
