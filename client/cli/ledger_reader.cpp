@@ -231,7 +231,7 @@ class ServiceReader : public LedgerReader {
       if (!key) {
         throw std::runtime_error(kNoKeys);
       }
-      keys.push_back({one.seq, *std::move(key), one.last_trusted_size, std::nullopt});
+      keys.push_back({{one.seq, *std::move(key), one.last_trusted_size}, std::nullopt});
     }
     return keys;
   }
