@@ -170,8 +170,8 @@ int ledger_verify(Arguments arguments) {
       "DIR|SOCKET|EXPORT",
       "Checks a ledger from the bytes of its entries: every hash, the chain, the tree, every checkpoint, the "
       "details that can be read. DIR is the ledger's folder, SOCKET that of a running chancery-ledgerd, "
-      "EXPORT what `chancery ledger "
-      "export` has written: then every byte of it is checked. "
+      "EXPORT what `chancery ledger export` has written: then every byte of it is checked. Take from others "
+      "an export, never a folder: LMDB believes its file, and one that was made to could harm this machine. "
       "Exits with 0 if all is right, 1 with findings, 2 if it cannot tell.");
   add_trust_options(options);
   options.add_options()(
