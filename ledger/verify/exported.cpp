@@ -72,8 +72,7 @@ Exported::Exported(fs::path folder)
 
 bool Exported::is_one(const fs::path& folder) {
   const auto has = [&](const char* name) { return fs::exists(fs::symlink_status(folder / name)); };
-  return !has("data.mdb") &&
-         (has(exports::kCheckpoint) || has(exports::kSums) || has(exports::kLogPolicy) || has("tile"));
+  return has(exports::kCheckpoint) || has(exports::kSums) || has(exports::kLogPolicy) || has("tile");
 }
 
 void Exported::find(std::string text, std::optional<std::uint64_t> seq) {

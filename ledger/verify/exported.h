@@ -21,7 +21,8 @@ class Exported {
  public:
   explicit Exported(std::filesystem::path folder);
 
-  // Whether a folder is meant to be an export: it has a file that an export begins with.
+  // Whether a folder is meant to be an export: it has a file that an export begins with. Whatever else is in
+  // it, such as a ledger's tables, it is to be checked as one.
   static bool is_one(const std::filesystem::path& folder);
 
   // What `checkpoint` says; 0 and empty when it is none.

@@ -130,6 +130,20 @@ class Export(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stdout, "(?m)^entry [0-9]+: its hash is not the one in tile/0/000$")
 
+    def test_an_export_is_checked_as_one_whatever_lies_in_it(self):
+        self.put(2)
+        self.wait_for_checkpoint()
+        self.export("ledger_socket")
+        self.hub.stop()
+        shutil.copy(self.hub.root / self.hub.path("ledger") / "data.mdb", self.out)  # which verifies
+        (bundle,) = (self.out / "tile/entries/000.p").iterdir()
+        bundle.write_bytes(bundle.read_bytes().replace(b"event file.accepted", b"event file.abcepted"))
+        done = self.hub.chancery("ledger", "verify", self.out, check=False)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn("data.mdb has no place in an export", done.stdout)
+        self.assertIn(f"tile/0/000.p/{bundle.name}", done.stdout)
+        self.assertFalse((self.out / "lock.mdb").exists(), "the tables were opened")
+
     def test_an_export_that_was_changed_does_not_verify(self):
         self.put(2)
         self.wait_for_checkpoint()

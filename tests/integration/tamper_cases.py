@@ -121,6 +121,7 @@ def damage(log):
         yield "insertion", f"a file named {like!r}", changed(log, **{like: b"hello\n"}), ""
     yield "insertion", "a policy with a name that is not of ASCII", changed(log, **other_policy("\u00e4.toml")), ""
     yield "insertion", "a policy with a backslash in a name", changed(log, **other_policy("a\\b.toml")), ""
+    yield "insertion", "a ledger's tables", changed(log, **{"data.mdb": bytes(16384)}), "data.mdb"
     yield "insertion", "a file that is not listed", {**sound, "more.txt": b"\n"}, "more.txt"
     yield "insertion", "a partial tile of before", changed(log, **{"tile/0/000.p/1": files[tile][:32]}), "tile/0/000.p/1"
     yield "insertion", "a tile of no level", changed(log, **{"tile/7/000": bytes(8192)}), "tile/7/000"

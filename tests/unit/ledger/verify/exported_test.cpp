@@ -281,6 +281,8 @@ TEST_F(ExportedTest, damage_that_leaves_next_to_nothing_is_no_crash) {
   put("checkpoint",
       "example.org/hub\n9223372036854775807\n" + std::string(43, 'A') + "=\n\n— example.org/hub AAAAAA==\n");
   EXPECT_TRUE(Exported::is_one(out_));
+  put("data.mdb", "a ledger's tables");
+  EXPECT_TRUE(Exported::is_one(out_));
   EXPECT_FALSE(check().verified());
   put("SHA256SUMS", "\n");
   put("tile", "a file");
