@@ -122,7 +122,7 @@ void Connection::read_body(std::size_t length) {
 // Reads on when there is room, and closes when all is done after finish().
 void Connection::go_on() {
   if (ended_) return;
-  if (body_.capacity() > (std::size_t{1} << 20)) body_ = {};
+  if (!reading_ && body_.capacity() > (std::size_t{1} << 20)) body_ = {};
   if (finishing_ && idle()) return end(nullptr);
   read_prefix();
 }

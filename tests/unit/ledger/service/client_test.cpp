@@ -71,6 +71,23 @@ TEST_F(ClientTest, kept_checkpoints_are_read_one_page_after_another) {
   EXPECT_TRUE(client.checkpoints(all.back().size + 1, 0, 10).empty());
 }
 
+// Some are being read while the answers to others are on their way.
+TEST_F(ClientTest, large_batches_follow_on_each_other) {
+  start();
+  Client client(options_.socket, Role::hub);
+  std::vector<std::future<Appended>> answers;
+  for (int i = 0; i < 30; ++i) {
+    auto answer = std::make_shared<std::promise<Appended>>();
+    answers.push_back(answer->get_future());
+    client.submit({accepted(std::string(std::size_t{1} << 20, 'x'))}, seconds(60),
+                  [answer](Appended appended) { answer->set_value(std::move(appended)); });
+  }
+  for (auto& answer : answers) {
+    const Appended appended = answer.get();
+    ASSERT_EQ(appended.outcome, Outcome::durable) << appended.reason;
+  }
+}
+
 // Twice as many as fit into one answer: leaves and nodes, in the order in which they were completed.
 TEST_F(ClientTest, stored_hashes_are_read_one_page_after_another) {
   start();
