@@ -8,7 +8,14 @@ namespace chancery::transfer {
 void ByteSet::add(std::uint64_t from, std::uint64_t to) {
   if (from >= to) return;
   auto next = intervals_.upper_bound(from);
-  if (next != intervals_.begin() && std::prev(next)->second >= from) --next;
+  if (next != intervals_.begin() && std::prev(next)->second >= from) {
+    if (next == intervals_.end() || next->first > to) {  // as nearly always: one of them grows
+      std::uint64_t& end = std::prev(next)->second;
+      end = std::max(end, to);
+      return;
+    }
+    --next;
+  }
   while (next != intervals_.end() && next->first <= to) {
     from = std::min(from, next->first);
     to = std::max(to, next->second);

@@ -63,7 +63,7 @@ bool concerns(const route::Policy& policy, const std::string& route, const std::
 Exchange::Exchange(Settings settings, Ledger ledger, const Past& past, Clock clock, Log log)
     : state_(
           std::make_unique<State>(std::move(settings), std::move(ledger), std::move(clock), std::move(log))) {
-  past.visit(0, [this](std::uint64_t seq, entry::Micros time, const entry::Event& event) {
+  past.visit(0, [this](std::uint64_t seq, entry::Micros time, const entry::EventView& event) {
     state_->projection.apply(seq, time, event);
   });
   if (state_->projection.applied() != past.size)

@@ -32,7 +32,7 @@ struct Past {
   // Visits entries [from, size) in order, as the events they record: a committed field that has no opening is
   // absent.
   std::function<void(std::uint64_t from,
-                     const std::function<void(std::uint64_t, entry::Micros, const entry::Event&)>&)>
+                     const std::function<void(std::uint64_t, entry::Micros, const entry::EventView&)>&)>
       visit;
 };
 

@@ -1,51 +1,43 @@
-#include "daemon/transfer/projection.h"
+#include <set>
+
+#include "daemon/transfer/projection_state.h"
 
 namespace chancery::transfer {
 
 // What is left is what apply() makes of entries whose openings are gone.
-void Projection::forget(std::span<const entry::SeqRange> seqs) {
-  for (auto& [id, transfer] : transfers_) {
-    for (Step& step : transfer.steps) {
+void Projection::State::forget(std::span<const entry::SeqRange> seqs) {
+  std::set<Folder> changed;
+  for (Index i = 0; i < transfers.size(); ++i) {
+    TransferRecord& transfer = transfers[i];
+    for (Index at = transfer.first_step; at != kNone; at = steps[at].next) {
+      StepRecord& step = steps[at];
       if (!entry::covers(seqs, step.seq)) continue;
-      step.account.clear();
+      step.account = Names::kEmpty;
       step.openings_of_sender = step.openings_of_own = 0;
-      if (step.event.starts_with("file.")) forget_outcome(transfer);
+      if (at != transfer.first_step) continue;
+      forget_outcome(transfer, i);
+      if (transfer.outcome == Outcome::accepted) changed.emplace(transfer.agency, transfer.route);
     }
   }
-  for (auto& [object, delivery] : deliveries_)
-    if (entry::covers(seqs, delivery.seq)) forget_delivery(delivery);
+  for (const Folder& folder : changed) index_again(sent.at(folder));
+  for (Index i = 0; i < deliveries.size(); ++i)
+    if (entry::covers(seqs, deliveries[i].seq)) forget_delivery(deliveries[i], i);
 }
 
-void Projection::forget_outcome(Transfer& transfer) {
-  const std::string name = "erased-" + transfer.id;
-  const auto folder = sent_.find({transfer.agency, transfer.route});
-  if (folder != sent_.end() && transfer.name != name) {
-    const auto newest = folder->second.newest.find(transfer.name);
-    if (newest != folder->second.newest.end()) {
-      const auto shown = folder->second.in_order.find(newest->second);
-      if (shown != folder->second.in_order.end() && shown->second == transfer.id) {
-        folder->second.newest[name] = newest->second;
-        folder->second.newest.erase(newest);
-      }
-    }
-  }
-  transfer.name = name;
-  transfer.account.clear();
+void Projection::State::forget_outcome(TransferRecord& transfer, Index index) {
+  transfer.name = "erased-" + entry::to_hex(transfer.id);
+  transfer.account = Names::kEmpty;
   transfer.size = 0;
-  transfer.sha256.clear();
-  if (transfer.outcome != Outcome::accepted) transfer.reason = "(erased)";
+  transfer.sha256.reset();
+  if (transfer.outcome != Outcome::accepted) reasons[index] = kErased;
 }
 
-void Projection::forget_delivery(Delivery& delivery) {
-  const auto folder = waiting_.find({delivery.agency, delivery.route});
-  bool waits = false;
-  if (folder != waiting_.end()) {
-    const auto shown = folder->second.find(delivery.shown_name);
-    waits = shown != folder->second.end() && shown->second == delivery.object;
-    if (waits) folder->second.erase(shown);
-  }
-  delivery.shown_name = free_name(delivery, "erased-" + delivery.transfer);
-  if (waits) folder->second[delivery.shown_name] = delivery.object;
+void Projection::State::forget_delivery(DeliveryRecord& delivery, Index index) {
+  const auto folder = waiting.find({delivery.agency, delivery.route});
+  const bool waits = folder != waiting.end() && folder->second.find(delivery.shown_name) == index;
+  if (waits) folder->second.remove(index);
+  delivery.shown_name = free_name(delivery, "erased-" + entry::to_hex(delivery.transfer));
+  if (waits) folder->second.put(index);
 }
 
 }  // namespace chancery::transfer

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
-#include <functional>
+#include <chrono>
 #include <mutex>
 
+#include "daemon/transfer/projection_state.h"
 #include "ledger/entry/event_table.h"
 #include "ledger/receipt/receipt.h"
 
@@ -19,37 +20,30 @@ std::uint64_t number(std::string_view text) {
 }
 
 // A plain field, "" when it is absent ("-" in the entry or not there).
-std::string plain(const entry::Event& event, const std::string& key) {
-  const auto found = event.plain.find(key);
-  return found == event.plain.end() || found->second == "-" ? std::string() : found->second;
+std::string_view plain(const entry::EventView& event, std::string_view key) {
+  const std::string_view value = event.plain_value(key).value_or("");
+  return value == entry::kAbsent ? std::string_view() : value;
 }
 
-std::optional<std::string> committed(const entry::Event& event, const std::string& key) {
-  const auto found = event.committed.find(key);
-  if (found == event.committed.end()) return std::nullopt;
-  return found->second;
+std::string_view committed(const entry::EventView& event, std::string_view key) {
+  return event.committed_value(key).value_or("");
 }
 
-std::size_t content_hash(const Transfer& transfer) {
-  return std::hash<std::string>()(transfer.agency + ' ' + transfer.route + ' ' + transfer.sha256);
+// As the entries have it, in lower-case hex.
+std::optional<entry::Hash> digest(std::string_view hex) {
+  if (hex.size() != 2 * entry::Hash().size()) return std::nullopt;
+  entry::Hash hash{};
+  for (std::size_t half : {std::size_t{0}, hash.size() / 2}) {
+    const auto bytes = entry::id_from_hex(hex.substr(2 * half, hash.size()));
+    if (!bytes) return std::nullopt;
+    std::copy(bytes->begin(), bytes->end(), hash.begin() + static_cast<std::ptrdiff_t>(half));
+  }
+  return hash;
 }
 
-constexpr const char* kErased = "(erased)";
-
-std::string name_of(const entry::Event& event, const std::string& transfer) {
-  return committed(event, "name").value_or("erased-" + transfer);
-}
-
-void add_step(Transfer& transfer, std::uint64_t seq, Micros time, const entry::Event& event,
-              const std::string& agency) {
-  Step step{seq, time, event.name, agency, committed(event, "account").value_or(""), 0, 0, 0};
-  const auto of = [&](unsigned parties) {
-    return static_cast<std::uint32_t>(receipt::openings_bytes(seq, event, parties));
-  };
-  step.entry_bytes = static_cast<std::uint32_t>(receipt::entry_bytes(seq, event));
-  step.openings_of_sender = of(entry::kSender);
-  step.openings_of_own = of(parties_to(transfer, step, agency));
-  transfer.steps.push_back(std::move(step));
+std::string name_of(const entry::EventView& event, const entry::EventId& transfer) {
+  const auto name = event.committed_value("name");
+  return name ? std::string(*name) : "erased-" + entry::to_hex(transfer);
 }
 
 }  // namespace
@@ -63,70 +57,121 @@ unsigned parties_to(const Transfer& transfer, const Step& step, std::string_view
   return parties;
 }
 
-void Projection::apply(std::uint64_t seq, Micros time, const entry::Event& event) {
-  const std::unique_lock lock(mutex_);
-  if (applied_.contains(seq)) return;
-  applied_.add(seq, seq + 1);
-  if (event.name == "file.accepted") return apply_outcome(seq, time, event, Outcome::accepted);
-  if (event.name == "file.refused") return apply_outcome(seq, time, event, Outcome::refused);
-  if (event.name == "file.abandoned") return apply_outcome(seq, time, event, Outcome::abandoned);
-  if (event.name == "delivery.made") return apply_delivery(seq, time, event);
-  if (event.name.starts_with("delivery.") || event.name == "object.disposed")
-    return apply_step(seq, time, event);
-  if (event.name == "log.genesis" || event.name.starts_with("log.key."))
-    log_keys_[seq] = {seq, time, event.name};
-  if (event.name == "erasure.begun" || event.name == "detail.erased")
-    return forget(entry::parse_seqs(plain(event, "seqs")).value_or(std::vector<entry::SeqRange>{}));
-  if (event.name == "policy.activated") activation_.policy = plain(event, "policy");
-  if (event.name == "route.state") activation_.route_states[plain(event, "route")] = plain(event, "to");
+Projection::Projection() : state_(std::make_unique<State>()) {}
+Projection::~Projection() = default;
+
+void Projection::apply(std::uint64_t seq, Micros time, const entry::EventView& event) {
+  State& state = *state_;
+  const std::unique_lock lock(state.mutex);
+  if (state.applied.contains(seq)) return;
+  state.applied.add(seq, seq + 1);
+  const std::string_view name = event.name;
+  if (name == "file.accepted") return state.apply_outcome(seq, time, event, Outcome::accepted);
+  if (name == "file.refused") return state.apply_outcome(seq, time, event, Outcome::refused);
+  if (name == "file.abandoned") return state.apply_outcome(seq, time, event, Outcome::abandoned);
+  if (name == "delivery.made") return state.apply_delivery(seq, time, event);
+  if (name.starts_with("delivery.") || name == "object.disposed") return state.apply_step(seq, time, event);
+  if (name == "log.genesis" || name.starts_with("log.key."))
+    state.log_keys[seq] = {seq, time, std::string(name)};
+  if (name == "erasure.begun" || name == "detail.erased")
+    return state.forget(entry::parse_seqs(plain(event, "seqs")).value_or(std::vector<entry::SeqRange>{}));
+  if (name == "policy.activated") state.activation.policy = plain(event, "policy");
+  if (name == "route.state")
+    state.activation.route_states[std::string(plain(event, "route"))] = plain(event, "to");
 }
 
-void Projection::apply_outcome(std::uint64_t seq, Micros time, const entry::Event& event, Outcome outcome) {
-  Transfer transfer;
-  transfer.id = plain(event, "transfer");
-  transfer.agency = plain(event, "agency");
-  transfer.route = plain(event, "route");
-  transfer.name = name_of(event, transfer.id);
-  transfer.account = committed(event, "account").value_or("");
-  transfer.size = number(committed(event, "size").value_or("0"));
-  transfer.sha256 = committed(event, "sha256").value_or("");
+void Projection::State::apply_outcome(std::uint64_t seq, Micros time, const entry::EventView& event,
+                                      Outcome outcome) {
+  const auto id = entry::id_from_hex(plain(event, "transfer"));
+  if (!id) return;
+  Index index = by_id.find(*id);
+  if (index == kNone) {
+    index = static_cast<Index>(transfers.size());
+    transfers.emplace_back().id = *id;
+    by_id.put(index);
+  } else {  // what was known of it before is no more
+    if (transfers[index].outcome == Outcome::accepted) remove_sent(index);
+    transfers[index] = TransferRecord();
+    transfers[index].id = *id;
+    reasons.erase(index);
+  }
+  TransferRecord& transfer = transfers[index];
+  transfer.agency = names.of(plain(event, "agency"));
+  transfer.route = names.of(plain(event, "route"));
+  transfer.name = name_of(event, *id);
+  transfer.account = names.of(committed(event, "account"));
+  transfer.size = number(committed(event, "size"));
+  transfer.sha256 = digest(committed(event, "sha256"));
   transfer.outcome = outcome;
-  transfer.code = plain(event, "code");
-  if (outcome != Outcome::accepted) transfer.reason = committed(event, "reason").value_or(kErased);
+  transfer.code = names.of(plain(event, "code"));
+  if (outcome != Outcome::accepted) reasons[index] = event.committed_value("reason").value_or(kErased);
   transfer.count = std::max<std::uint64_t>(1, number(plain(event, "count")));
   transfer.time = time;
   add_step(transfer, seq, time, event, transfer.agency);
-  index(transfer.agency, time, transfer.id);
-  if (outcome == Outcome::accepted) {
-    apply_sent(seq, transfer);
-    count(accepted_from_[transfer.agency], transfer);
-    count(accepted_through_[transfer.route], transfer);
-  }
-  Transfer& stored = transfers_[transfer.id];
-  stored = std::move(transfer);
-  if (outcome == Outcome::accepted && !stored.sha256.empty() && earlier(stored) == nullptr)
-    contents_.emplace(content_hash(stored), &stored);
+  add_month(transfer.agency, time, index);
+  if (outcome != Outcome::accepted) return;
+  add_sent(index);
+  count(accepted_from[transfer.agency], transfer);
+  count(accepted_through[transfer.route], transfer);
 }
 
-const Transfer* Projection::earlier(const Transfer& transfer) const {
-  if (transfer.sha256.empty()) return nullptr;
-  const auto [from, to] = contents_.equal_range(content_hash(transfer));
-  const auto found = std::find_if(from, to, [&](const auto& one) {
-    return one.second->sha256 == transfer.sha256 && one.second->agency == transfer.agency &&
-           one.second->route == transfer.route && one.second->id != transfer.id;
-  });
-  return found == to ? nullptr : found->second;
+void Projection::State::add_step(TransferRecord& transfer, std::uint64_t seq, Micros time,
+                                 const entry::EventView& event, Names::Id agency) {
+  const auto openings = [&](unsigned parties) {
+    return static_cast<std::uint32_t>(receipt::openings_bytes(seq, event, parties));
+  };
+  unsigned own = entry::kOwnAgency;
+  if (event.name.starts_with("delivery.")) own |= entry::kRecipient;
+  if (transfer.agency == agency) own |= entry::kSender;
+  StepRecord step;
+  step.seq = seq;
+  step.time = time;
+  step.event = names.of(event.name);
+  step.agency = agency;
+  step.account = names.of(committed(event, "account"));
+  step.entry_bytes = static_cast<std::uint32_t>(receipt::entry_bytes(seq, event));
+  step.openings_of_sender = openings(entry::kSender);
+  step.openings_of_own = openings(own);
+  const auto index = static_cast<Index>(steps.size());
+  steps.push_back(step);
+  (transfer.first_step == kNone ? transfer.first_step : steps[transfer.last_step].next) = index;
+  transfer.last_step = index;
 }
 
-// What is known of the earlier one is looked up each time, so that nothing of it is left when it is erased.
-Transfer Projection::shown(const Transfer& transfer) const {
-  Transfer result = transfer;
-  if (const Transfer* first = earlier(transfer)) result.same = {first->id, first->name, first->time};
-  return result;
+// A batch that became known late can be older than what is there.
+void Projection::State::add_sent(Index transfer) {
+  Sent& folder =
+      sent.try_emplace({transfers[transfer].agency, transfers[transfer].route}, transfers).first->second;
+  auto place = folder.in_order.end();
+  while (place != folder.in_order.begin() && seq_of(*std::prev(place)) > seq_of(transfer)) --place;
+  folder.in_order.insert(place, transfer);
+  index_sent(folder, transfer);
+}
+
+void Projection::State::remove_sent(Index transfer) {
+  const auto folder = sent.find({transfers[transfer].agency, transfers[transfer].route});
+  if (folder == sent.end()) return;
+  std::erase(folder->second.in_order, transfer);
+  index_again(folder->second);
+}
+
+void Projection::State::index_sent(Sent& folder, Index transfer) const {
+  const TransferRecord& record = transfers[transfer];
+  const Index newest = folder.newest.find(record.name);
+  if (newest == kNone || seq_of(newest) < seq_of(transfer)) folder.newest.put(transfer);
+  if (!record.sha256) return;
+  const Index first = folder.first.find(*record.sha256);
+  if (first == kNone || seq_of(first) > seq_of(transfer)) folder.first.put(transfer);
+}
+
+void Projection::State::index_again(Sent& folder) const {
+  folder.newest.clear();
+  folder.first.clear();
+  for (const Index transfer : folder.in_order) index_sent(folder, transfer);
 }
 
 // Every timezone's days begin at a quarter of an hour. Only today's are asked for.
-void Projection::count(Quarters& quarters, const Transfer& transfer) {
+void Projection::State::count(Quarters& quarters, const TransferRecord& transfer) {
   constexpr Micros kQuarter = 15LL * 60 * 1'000'000;
   constexpr Micros kKept = 200 * kQuarter;  // two days, and a little
   Tally& tally = quarters[transfer.time - transfer.time % kQuarter];
@@ -135,215 +180,75 @@ void Projection::count(Quarters& quarters, const Transfer& transfer) {
   quarters.erase(quarters.begin(), quarters.lower_bound(quarters.rbegin()->first - kKept));
 }
 
-Tally Projection::since(const std::map<std::string, Quarters, std::less<>>& of, std::string_view id,
-                        Micros since) {
-  Tally sum;
-  const auto found = of.find(id);
-  if (found == of.end()) return sum;
-  for (auto i = found->second.lower_bound(since); i != found->second.end(); ++i) {
-    sum.files += i->second.files;
-    sum.bytes += i->second.bytes;
-  }
-  return sum;
-}
-
-Tally Projection::accepted_from(std::string_view agency, Micros since) const {
-  const std::shared_lock lock(mutex_);
-  return Projection::since(accepted_from_, agency, since);
-}
-
-Tally Projection::accepted_through(std::string_view route, Micros since) const {
-  const std::shared_lock lock(mutex_);
-  return Projection::since(accepted_through_, route, since);
-}
-
-// A batch that became known late can be older than what is there.
-void Projection::apply_sent(std::uint64_t seq, const Transfer& transfer) {
-  Folder& folder = sent_[{transfer.agency, transfer.route}];
-  const auto [newest, first] = folder.newest.try_emplace(transfer.name, seq);
-  if (!first) {
-    if (newest->second > seq) return;
-    folder.in_order.erase(newest->second);
-    newest->second = seq;
-  }
-  folder.in_order[seq] = transfer.id;
-}
-
 // STEM~ID8.EXT.age while another NAME.age waits: the later one of two gets the longer name, in the ledger's
 // order, so a rebuilt projection shows the same names.
-std::string Projection::free_name(const Delivery& delivery, const std::string& name) const {
-  const auto folder = waiting_.find({delivery.agency, delivery.route});
+std::string Projection::State::free_name(const DeliveryRecord& delivery, const std::string& name) const {
+  const auto folder = waiting.find({delivery.agency, delivery.route});
   const auto taken = [&](const std::string& candidate) {
-    return folder != waiting_.end() && folder->second.contains(candidate);
+    return folder != waiting.end() && folder->second.find(candidate) != kNone;
   };
   if (!taken(name + ".age")) return name + ".age";
   const std::size_t dot = name.rfind('.');
   const std::size_t stem = dot == std::string::npos || dot == 0 ? name.size() : dot;
-  for (const std::size_t digits : {std::size_t{8}, delivery.transfer.size()}) {
+  const std::string transfer = entry::to_hex(delivery.transfer);
+  for (const std::size_t digits : {std::size_t{8}, transfer.size()}) {
     std::string candidate =
-        name.substr(0, stem) + '~' + delivery.transfer.substr(0, digits) + name.substr(stem) + ".age";
+        name.substr(0, stem) + '~' + transfer.substr(0, digits) + name.substr(stem) + ".age";
     if (!taken(candidate)) return candidate;
   }
-  return delivery.object + ".age";
+  return entry::to_hex(delivery.object) + ".age";
 }
 
-void Projection::apply_delivery(std::uint64_t seq, Micros time, const entry::Event& event) {
-  Delivery delivery;
-  delivery.object = plain(event, "object");
-  delivery.transfer = plain(event, "transfer");
-  delivery.agency = plain(event, "agency");
-  delivery.route = plain(event, "route");
+void Projection::State::apply_delivery(std::uint64_t seq, Micros time, const entry::EventView& event) {
+  const auto object = entry::id_from_hex(plain(event, "object"));
+  const auto id = entry::id_from_hex(plain(event, "transfer"));
+  if (!object || !id || by_object.find(*object) != kNone) return;
+  DeliveryRecord delivery;
+  delivery.object = *object;
+  delivery.transfer = *id;
+  delivery.agency = names.of(plain(event, "agency"));
+  delivery.route = names.of(plain(event, "route"));
   delivery.sealed_size = number(plain(event, "sealed-size"));
-  delivery.sealed_sha256 = plain(event, "sealed-sha256");
+  delivery.sealed_sha256 = digest(plain(event, "sealed-sha256"));
   delivery.made = time;
   delivery.seq = seq;
-  delivery.shown_name = free_name(delivery, name_of(event, delivery.transfer));
-  if (const auto transfer = transfers_.find(delivery.transfer); transfer != transfers_.end()) {
-    transfer->second.recipients.push_back(delivery.agency);
-    add_step(transfer->second, seq, time, event, delivery.agency);
+  delivery.shown_name = free_name(delivery, name_of(event, *id));
+  if (const Index transfer = by_id.find(*id); transfer != kNone) {
+    add_step(transfers[transfer], seq, time, event, delivery.agency);
+    add_month(delivery.agency, time, transfer);
   }
-  index(delivery.agency, time, delivery.transfer);
-  waiting_[{delivery.agency, delivery.route}][delivery.shown_name] = delivery.object;
-  deliveries_[delivery.object] = std::move(delivery);
+  const auto index = static_cast<Index>(deliveries.size());
+  deliveries.push_back(std::move(delivery));
+  by_object.put(index);
+  waiting.try_emplace({deliveries[index].agency, deliveries[index].route}, deliveries)
+      .first->second.put(index);
 }
 
-void Projection::apply_step(std::uint64_t seq, Micros time, const entry::Event& event) {
-  const auto found = deliveries_.find(plain(event, "object"));
-  if (found == deliveries_.end()) return;
-  Delivery& delivery = found->second;
+void Projection::State::apply_step(std::uint64_t seq, Micros time, const entry::EventView& event) {
+  const auto object = entry::id_from_hex(plain(event, "object"));
+  const Index index = object ? by_object.find(*object) : kNone;
+  if (index == kNone) return;
+  DeliveryRecord& delivery = deliveries[index];
   if (event.name == "delivery.collected") delivery.collected = true;
   if (event.name == "object.disposed") delivery.disposed = true;
   if (event.name == "delivery.acknowledged" || event.name == "delivery.recalled" ||
       event.name == "delivery.expired") {
     if (event.name == "delivery.acknowledged") delivery.acknowledged = time;
-    const auto folder = waiting_.find({delivery.agency, delivery.route});
     // Its name may be a later delivery's by now: two sessions can acknowledge the same one.
-    if (folder != waiting_.end()) {
-      const auto shown = folder->second.find(delivery.shown_name);
-      if (shown != folder->second.end() && shown->second == delivery.object) folder->second.erase(shown);
-    }
+    const auto folder = waiting.find({delivery.agency, delivery.route});
+    if (folder != waiting.end()) folder->second.remove(index);
   }
-  if (const auto transfer = transfers_.find(delivery.transfer); transfer != transfers_.end())
-    add_step(transfer->second, seq, time, event, delivery.agency);
+  if (const Index transfer = by_id.find(delivery.transfer); transfer != kNone)
+    add_step(transfers[transfer], seq, time, event, delivery.agency);
 }
 
-void Projection::index(std::string_view agency, Micros time, const std::string& transfer) {
-  if (agency.empty()) return;
-  auto& list = months_[std::string(agency)][entry::format_time(time).substr(0, 7)];
+void Projection::State::add_month(Names::Id agency, Micros time, Index transfer) {
+  if (agency == Names::kEmpty) return;
+  const std::chrono::year_month_day date(std::chrono::floor<std::chrono::days>(
+      std::chrono::sys_time<std::chrono::microseconds>(std::chrono::microseconds(time))));
+  const Month month = int{date.year()} * 12 + static_cast<Month>(unsigned{date.month()}) - 1;
+  auto& list = months[agency][month];
   if (list.empty() || list.back() != transfer) list.push_back(transfer);
-}
-
-std::uint64_t Projection::applied() const {
-  const std::shared_lock lock(mutex_);
-  return applied_.first_missing();
-}
-
-std::vector<std::pair<std::uint64_t, std::uint64_t>> Projection::not_applied(std::uint64_t size) const {
-  const std::shared_lock lock(mutex_);
-  return applied_.missing(size);
-}
-
-std::vector<LogKeyStep> Projection::log_keys() const {
-  const std::shared_lock lock(mutex_);
-  std::vector<LogKeyStep> result;
-  for (const auto& [seq, step] : log_keys_) result.push_back(step);
-  return result;
-}
-
-std::vector<Transfer> Projection::sent(std::string_view agency, std::string_view route, Micros since) const {
-  const std::shared_lock lock(mutex_);
-  std::vector<Transfer> result;
-  const auto folder = sent_.find({std::string(agency), std::string(route)});
-  if (folder == sent_.end()) return result;
-  const auto& in_order = folder->second.in_order;
-  for (auto sent = in_order.rbegin(); sent != in_order.rend(); ++sent) {
-    const Transfer& transfer = transfers_.at(sent->second);
-    if (transfer.time < since) break;  // the ledger's times never go backwards
-    result.push_back(transfer);
-  }
-  return result;
-}
-
-std::optional<Transfer> Projection::find_sent(std::string_view agency, std::string_view route,
-                                              std::string_view name, Micros since) const {
-  const std::shared_lock lock(mutex_);
-  const auto folder = sent_.find({std::string(agency), std::string(route)});
-  if (folder == sent_.end()) return std::nullopt;
-  const auto found = folder->second.newest.find(name);
-  if (found == folder->second.newest.end()) return std::nullopt;
-  const Transfer& transfer = transfers_.at(folder->second.in_order.at(found->second));
-  if (transfer.time < since) return std::nullopt;
-  return transfer;
-}
-
-std::vector<Delivery> Projection::waiting(std::string_view agency, std::string_view route) const {
-  const std::shared_lock lock(mutex_);
-  std::vector<Delivery> result;
-  const auto folder = waiting_.find({std::string(agency), std::string(route)});
-  if (folder == waiting_.end()) return result;
-  for (const auto& [name, object] : folder->second) result.push_back(deliveries_.at(object));
-  return result;
-}
-
-std::optional<Delivery> Projection::find_waiting(std::string_view agency, std::string_view route,
-                                                 std::string_view shown_name) const {
-  const std::shared_lock lock(mutex_);
-  const auto folder = waiting_.find({std::string(agency), std::string(route)});
-  if (folder == waiting_.end()) return std::nullopt;
-  const auto found = folder->second.find(shown_name);
-  if (found == folder->second.end()) return std::nullopt;
-  return deliveries_.at(found->second);
-}
-
-std::vector<std::string> Projection::months(std::string_view agency) const {
-  const std::shared_lock lock(mutex_);
-  std::vector<std::string> result;
-  if (const auto found = months_.find(agency); found != months_.end())
-    for (const auto& [month, ids] : found->second) result.push_back(month);
-  return result;
-}
-
-std::vector<Transfer> Projection::outcomes(std::string_view agency, std::string_view month) const {
-  const std::shared_lock lock(mutex_);
-  std::vector<Transfer> result;
-  const auto found = months_.find(agency);
-  if (found == months_.end()) return result;
-  const auto ids = found->second.find(month);
-  if (ids == found->second.end()) return result;
-  for (const std::string& id : ids->second) result.push_back(shown(transfers_.at(id)));
-  return result;
-}
-
-std::optional<Transfer> Projection::find_transfer(std::string_view id) const {
-  const std::shared_lock lock(mutex_);
-  const auto found = transfers_.find(std::string(id));
-  if (found == transfers_.end()) return std::nullopt;
-  return shown(found->second);
-}
-
-bool Projection::knows_object(std::string_view object) const {
-  const std::shared_lock lock(mutex_);
-  return deliveries_.contains(std::string(object));
-}
-
-bool Projection::keeps_object(std::string_view object) const {
-  const std::shared_lock lock(mutex_);
-  const auto found = deliveries_.find(std::string(object));
-  return found != deliveries_.end() && !found->second.disposed;
-}
-
-std::vector<Delivery> Projection::disposable(Micros time) const {
-  const std::shared_lock lock(mutex_);
-  std::vector<Delivery> result;
-  for (const auto& [object, delivery] : deliveries_)
-    if (!delivery.disposed && delivery.acknowledged && *delivery.acknowledged < time)
-      result.push_back(delivery);
-  return result;
-}
-
-Activation Projection::activation() const {
-  const std::shared_lock lock(mutex_);
-  return activation_;
 }
 
 }  // namespace chancery::transfer

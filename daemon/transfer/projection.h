@@ -4,20 +4,18 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <shared_mutex>
-#include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
-#include "daemon/transfer/byte_set.h"
 #include "ledger/entry/entry.h"
 #include "ledger/entry/seqs.h"
 
 // What the ledger's entries amount to: which transfers there were and which deliveries are waiting. It is
 // kept in memory and rebuilt whole from the entries and their openings at every start, so that an erased
-// detail is gone.
+// detail is gone. All transfers are kept: each has its receipts, however old, its content may come again,
+// and its id tells a disposed object from one that no entry names.
 namespace chancery::transfer {
 
 using entry::Micros;
@@ -103,10 +101,14 @@ struct LogKeyStep {
 // Thread-safe.
 class Projection {
  public:
+  Projection();
+  ~Projection();
+
   // Applies an entry; one that was applied before is passed over. A batch's entries come in the ledger's
   // order, but a batch whose outcome was unknown comes after later ones. Of the entries that an erasure.begun
-  // names all details are forgotten. Other events that concern no transfer change nothing else.
-  void apply(std::uint64_t seq, Micros time, const entry::Event& event);
+  // names all details are forgotten. Other events that concern no transfer change nothing else, nor does one
+  // whose transfer or object is no id or whose digest is none: nobody writes such.
+  void apply(std::uint64_t seq, Micros time, const entry::EventView& event);
 
   // How many entries were applied from the ledger's first on, without a gap.
   std::uint64_t applied() const;
@@ -149,41 +151,8 @@ class Projection {
   Activation activation() const;
 
  private:
-  using Key = std::pair<std::string, std::string>;
-  // What an agency has put on a route. A listing goes back from the end of `in_order`, no further than it
-  // shows.
-  struct Folder {
-    std::map<std::string, std::uint64_t, std::less<>> newest;  // name -> seq of its file.accepted
-    std::map<std::uint64_t, std::string> in_order;             // such a seq -> transfer
-  };
-  void apply_outcome(std::uint64_t seq, Micros time, const entry::Event& event, Outcome outcome);
-  const Transfer* earlier(const Transfer& transfer) const;
-  Transfer shown(const Transfer& transfer) const;
-  using Quarters = std::map<Micros, Tally>;  // when one began -> what was accepted in it
-  static void count(Quarters& quarters, const Transfer& transfer);
-  static Tally since(const std::map<std::string, Quarters, std::less<>>& of, std::string_view id,
-                     Micros since);
-  void apply_delivery(std::uint64_t seq, Micros time, const entry::Event& event);
-  void apply_step(std::uint64_t seq, Micros time, const entry::Event& event);
-  // Drops what is known of the details of these entries, as if they had never been opened.
-  void forget(std::span<const entry::SeqRange> seqs);
-  void forget_outcome(Transfer& transfer);
-  void forget_delivery(Delivery& delivery);
-  std::string free_name(const Delivery& delivery, const std::string& name) const;
-  void apply_sent(std::uint64_t seq, const Transfer& transfer);
-  void index(std::string_view agency, Micros time, const std::string& transfer);
-
-  mutable std::shared_mutex mutex_;
-  ByteSet applied_;
-  std::unordered_map<std::string, Transfer> transfers_;
-  std::unordered_multimap<std::size_t, const Transfer*> contents_;  // by a hash of agency, route, content
-  std::unordered_map<std::string, Delivery> deliveries_;            // by object
-  std::map<Key, Folder> sent_;                                      // agency, route
-  std::map<Key, std::map<std::string, std::string, std::less<>>> waiting_;  // agency, route -> name -> object
-  std::map<std::string, std::map<std::string, std::vector<std::string>, std::less<>>, std::less<>> months_;
-  std::map<std::uint64_t, LogKeyStep> log_keys_;
-  std::map<std::string, Quarters, std::less<>> accepted_from_, accepted_through_;  // agency, route
-  Activation activation_;
+  struct State;
+  const std::unique_ptr<State> state_;
 };
 
 }  // namespace chancery::transfer

@@ -48,6 +48,12 @@ void require(bool condition, const char* message, std::string_view what) {
   }
 }
 
+std::optional<std::string_view> value_of(const EventView::Fields& fields, std::string_view key) {
+  const auto found =
+      std::find_if(fields.begin(), fields.end(), [&](const auto& field) { return field.first == key; });
+  return found == fields.end() ? std::nullopt : std::optional(found->second);
+}
+
 }  // namespace
 
 EventId new_id() {
@@ -158,9 +164,22 @@ std::string Entry::text() const {
   return out;
 }
 
+EventView::EventView(const Event& event)
+    : id(event.id),
+      name(event.name),
+      plain(event.plain.begin(), event.plain.end()),
+      committed(event.committed.begin(), event.committed.end()) {}
+
+std::optional<std::string_view> EventView::plain_value(std::string_view key) const {
+  return value_of(plain, key);
+}
+
+std::optional<std::string_view> EventView::committed_value(std::string_view key) const {
+  return value_of(committed, key);
+}
+
 std::optional<std::string_view> EntryView::plain_value(std::string_view key) const {
-  const auto found = std::find_if(plain.begin(), plain.end(), [&](const auto& f) { return f.first == key; });
-  return found == plain.end() ? std::nullopt : std::optional(found->second);
+  return value_of(plain, key);
 }
 
 Hash genesis_prev(std::string_view origin) {

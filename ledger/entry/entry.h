@@ -49,6 +49,22 @@ struct Event {
   std::map<std::string, std::string> committed;
 };
 
+// An event whose texts lie elsewhere, as in an entry's bytes, and must outlive it: for reading many.
+struct EventView {
+  EventView() = default;
+  EventView(const Event& event);  // whatever takes a view takes an event too
+
+  using Fields = std::vector<std::pair<std::string_view, std::string_view>>;
+  EventId id{};
+  std::string_view name;
+  Fields plain;
+  Fields committed;  // those that have an opening
+
+  // A field's value, or nullopt if there is none.
+  std::optional<std::string_view> plain_value(std::string_view key) const;
+  std::optional<std::string_view> committed_value(std::string_view key) const;
+};
+
 // An entry: what is stored, hashed and exported is text(), byte for byte.
 struct Entry {
   std::uint64_t seq = 0;

@@ -23,10 +23,16 @@ std::size_t line_bytes(std::initializer_list<std::size_t> words) {
   return bytes;
 }
 
-std::size_t digits(std::uint64_t number) { return std::to_string(number).size(); }
+std::size_t digits(std::uint64_t number) {
+  std::size_t count = 1;
+  for (; number > 9; number /= 10) {
+    ++count;
+  }
+  return count;
+}
 
-bool is_opened_to(std::string_view event, std::string_view field, unsigned parties) {
-  const entry::EventRow* row = entry::find_event(event);
+// Of an event's row, nullptr for an event that is not known.
+bool is_opened_to(const entry::EventRow* row, std::string_view field, unsigned parties) {
   if (row == nullptr) {
     return false;
   }
@@ -45,9 +51,10 @@ std::size_t path_length(std::uint64_t index, std::uint64_t size) {
 
 std::string format_openings(std::uint64_t seq, std::string_view event, const FieldOpenings& openings,
                             unsigned parties) {
+  const entry::EventRow* row = entry::find_event(event);
   std::map<std::string_view, std::string> lines;
   for (const auto& [field, opening] : openings) {
-    if (is_opened_to(event, field, parties)) {
+    if (is_opened_to(row, field, parties)) {
       lines[field] = opening::format_line({seq, field, opening});
     }
   }
@@ -58,7 +65,7 @@ std::string format_openings(std::uint64_t seq, std::string_view event, const Fie
   return text;
 }
 
-std::size_t entry_bytes(std::uint64_t seq, const entry::Event& event) {
+std::size_t entry_bytes(std::uint64_t seq, const entry::EventView& event) {
   using std::string_view_literals::operator""sv;
   std::size_t bytes = line_bytes({"chancery/entry/v1"sv.size()}) + line_bytes({"seq"sv.size(), digits(seq)}) +
                       line_bytes({"prev"sv.size(), kHash}) + line_bytes({"time"sv.size(), kTime}) +
@@ -74,11 +81,12 @@ std::size_t entry_bytes(std::uint64_t seq, const entry::Event& event) {
   return bytes;
 }
 
-std::size_t openings_bytes(std::uint64_t seq, const entry::Event& event, unsigned parties) {
+std::size_t openings_bytes(std::uint64_t seq, const entry::EventView& event, unsigned parties) {
   using std::string_view_literals::operator""sv;
+  const entry::EventRow* row = entry::find_event(event.name);
   std::size_t bytes = 0;
   for (const auto& [field, value] : event.committed) {
-    if (is_opened_to(event.name, field, parties)) {
+    if (is_opened_to(row, field, parties)) {
       bytes += line_bytes({"open"sv.size(), digits(seq), field.size(), kHash, base64_bytes(value.size())});
     }
   }

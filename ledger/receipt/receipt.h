@@ -29,8 +29,8 @@ std::string format_openings(std::uint64_t seq, std::string_view event, const Fie
 // How long the texts will be that an event leads to, for listing them without making them: its entry's, its
 // openings' (with the committed values that are still there), its receipt's in a tree of `size` entries whose
 // checkpoint's note is this long.
-std::size_t entry_bytes(std::uint64_t seq, const entry::Event& event);
-std::size_t openings_bytes(std::uint64_t seq, const entry::Event& event, unsigned parties);
+std::size_t entry_bytes(std::uint64_t seq, const entry::EventView& event);
+std::size_t openings_bytes(std::uint64_t seq, const entry::EventView& event, unsigned parties);
 std::size_t receipt_bytes(std::size_t entry_bytes, std::uint64_t seq, std::uint64_t size,
                           std::size_t note_bytes);
 

@@ -1,7 +1,11 @@
 #include "daemon/transfer/projection.h"
 
+#include <algorithm>
 #include <chrono>
 #include <map>
+#include <numeric>
+#include <random>
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -72,10 +76,14 @@ struct Entry {
   entry::Event event;
 };
 
+// Ids and digests as the hub makes them.
+std::string id_of(char digit) { return std::string(32, digit); }
+const std::string kDigest(64, '0');
+
 // A transfer that was accepted, delivered and opened, one that was refused, and one that has the same name.
 std::vector<Entry> past() {
   std::vector<Entry> entries;
-  const auto add = [&](const char* name, const char* transfer, const char* object,
+  const auto add = [&](const char* name, const std::string& transfer, const std::string& object,
                        std::map<std::string, std::string> committed) {
     entry::Event event;
     event.name = name;
@@ -89,14 +97,15 @@ std::vector<Entry> past() {
   };
   const auto accepted = [](const char* name) {
     return std::map<std::string, std::string>{
-        {"name", name}, {"account", "ana"}, {"size", "7"}, {"sha256", "00"}};
+        {"name", name}, {"account", "ana"}, {"size", "7"}, {"sha256", kDigest}};
   };
-  add("file.accepted", "t0", "-", accepted("mary.csv"));
-  add("delivery.made", "t0", "o0", {{"name", "mary.csv"}});
-  add("delivery.opened", "t0", "o0", {{"account", "bea"}});
-  add("file.refused", "t1", "-", {{"name", "mary2.csv"}, {"account", "ana"}, {"reason", "mary is blocked"}});
-  add("file.accepted", "t2", "-", accepted("other.csv"));
-  add("delivery.made", "t2", "o2", {{"name", "other.csv"}});
+  add("file.accepted", id_of('0'), "-", accepted("mary.csv"));
+  add("delivery.made", id_of('0'), id_of('a'), {{"name", "mary.csv"}});
+  add("delivery.opened", id_of('0'), id_of('a'), {{"account", "bea"}});
+  add("file.refused", id_of('1'), "-",
+      {{"name", "mary2.csv"}, {"account", "ana"}, {"reason", "mary is blocked"}});
+  add("file.accepted", id_of('2'), "-", accepted("other.csv"));
+  add("delivery.made", id_of('2'), id_of('c'), {{"name", "other.csv"}});
   entry::Event begun;
   begun.name = "erasure.begun";
   begun.plain = {{"basis", "request"}, {"seqs", "0-3"}};
@@ -138,10 +147,204 @@ TEST(ProjectionForgets, WhatIsErasedAsIfItHadNeverBeenOpened) {
   EXPECT_EQ(everything_in(learned), everything_in(rebuilt));
   const std::string all = everything_in(learned);
   for (const char* gone : {"mary", "bea"}) EXPECT_EQ(all.find(gone), std::string::npos) << all;
-  EXPECT_NE(all.find("other.csv ana 7 00"), std::string::npos) << all;
-  EXPECT_TRUE(learned.find_sent("alpha", "flow", "erased-t0", 0));
+  EXPECT_NE(all.find("other.csv ana 7 " + kDigest), std::string::npos) << all;
+  EXPECT_TRUE(learned.find_sent("alpha", "flow", "erased-" + id_of('0'), 0));
   EXPECT_FALSE(learned.find_sent("alpha", "flow", "mary.csv", 0));
-  EXPECT_TRUE(learned.find_waiting("beta", "flow", "erased-t0.age"));
+  EXPECT_TRUE(learned.find_waiting("beta", "flow", "erased-" + id_of('0') + ".age"));
+}
+
+// Whatever the hub, its agencies and an administrator could do in turn, so that names and contents come
+// again.
+class Life {
+ public:
+  explicit Life(unsigned seed) : random_(seed) {}
+
+  const std::vector<Entry>& live(std::size_t steps) {
+    for (std::size_t i = 0; i < steps; ++i) {
+      const unsigned choice = pick(20);
+      if (choice < 7)
+        accept();
+      else if (choice < 9)
+        refuse();
+      else if (choice < 19)
+        step();
+      else
+        erase();
+    }
+    return entries_;
+  }
+
+  // The entries as they are read at the next start.
+  std::vector<Entry> left() const {
+    std::vector<Entry> entries = entries_;
+    for (std::size_t seq = 0; seq < entries.size(); ++seq)
+      if (erased_.contains(seq)) entries[seq].event.committed.clear();
+    return entries;
+  }
+
+ private:
+  using Fields = std::map<std::string, std::string>;
+
+  unsigned pick(unsigned below) { return std::uniform_int_distribution<unsigned>(0, below - 1)(random_); }
+  std::string any(const std::vector<std::string>& of) { return of[pick(static_cast<unsigned>(of.size()))]; }
+  std::string new_id() {
+    std::string id(32, '0');
+    for (char& digit : id) digit = "0123456789abcdef"[pick(16)];
+    return id;
+  }
+  void add(const std::string& name, Fields plain, Fields committed) {
+    time_ += pick(10) == 0 ? kDay : kSecond;
+    entries_.push_back({time_, {{}, name, std::move(plain), std::move(committed)}});
+  }
+  void accept() {
+    const std::string transfer = new_id(), route = any({"flow", "other"}), from = any({"alpha", "beta"});
+    const std::string name = "file-" + std::to_string(pick(4)) + ".csv";
+    add("file.accepted", {{"agency", from}, {"route", route}, {"transfer", transfer}, {"outputs", "1"}},
+        {{"name", name},
+         {"account", from + "-upload"},
+         {"size", std::to_string(pick(100))},
+         {"sha256", std::string(64, any({"a", "b", "c"})[0])}});
+    // Of deliveries that wait under one name an erasure lets others take it, but only at the next start: here
+    // no two have one.
+    for (const char* to : {"beta", "gamma"}) {
+      objects_.push_back({new_id(), transfer, to});
+      add("delivery.made",
+          {{"agency", to},
+           {"route", route},
+           {"transfer", transfer},
+           {"object", objects_.back().object},
+           {"sealed-size", "200"},
+           {"sealed-sha256", std::string(64, 'd')}},
+          {{"name", std::to_string(entries_.size()) + name}, {"recipients", ""}});
+    }
+  }
+  void refuse() {
+    add(any({"file.refused", "file.abandoned"}),
+        {{"agency", "alpha"},
+         {"route", any({"flow", "-"})},
+         {"transfer", new_id()},
+         {"code", "too-large"},
+         {"count", std::to_string(1 + pick(3))}},
+        {{"name", "big.csv"}, {"account", "alpha-upload"}, {"reason", "It is too large."}, {"size", "9"}});
+  }
+  void step() {
+    if (objects_.empty()) return;
+    const auto& [object, transfer, agency] = objects_[pick(static_cast<unsigned>(objects_.size()))];
+    const std::string name = any({"delivery.opened", "delivery.collected", "delivery.acknowledged",
+                                  "delivery.recalled", "delivery.expired", "object.disposed"});
+    add(name, {{"agency", agency}, {"object", object}, {"transfer", transfer}},
+        name == "object.disposed" ? Fields() : Fields{{"account", agency + "-collect"}});
+  }
+  void erase() {
+    if (entries_.empty()) return;
+    const std::size_t first = pick(static_cast<unsigned>(entries_.size()));
+    const std::size_t last = std::min(entries_.size() - 1, first + pick(4));
+    for (std::size_t seq = first; seq <= last; ++seq) erased_.insert(seq);
+    const std::string seqs =
+        first == last ? std::to_string(first) : std::to_string(first) + "-" + std::to_string(last);
+    for (const char* name : {"erasure.begun", "detail.erased"})
+      add(name, {{"basis", "request"}, {"seqs", seqs}}, {});
+  }
+
+  struct Object {
+    std::string object, transfer, agency;
+  };
+  std::mt19937 random_;
+  Micros time_ = 1'790'000'000 * kSecond;
+  std::vector<Entry> entries_;
+  std::vector<Object> objects_;
+  std::set<std::size_t> erased_;
+};
+
+void write_down(std::string& all, const Transfer& one) {
+  all += one.id + " " + one.agency + " " + one.route + " " + one.name + " " + one.account + " " +
+         std::to_string(one.size) + " " + one.sha256 + " " + std::to_string(static_cast<int>(one.outcome)) +
+         " " + one.code + " " + one.reason + " " + std::to_string(one.count) + " " + std::to_string(one.time);
+  if (one.same)
+    all += " as " + one.same->transfer + " " + one.same->name + " " + std::to_string(one.same->time);
+  for (const std::string& to : one.recipients) all += " to " + to;
+  for (const Step& step : one.steps)
+    all += "\n  " + std::to_string(step.seq) + " " + std::to_string(step.time) + " " + step.event + " " +
+           step.agency + " " + step.account + " " + std::to_string(step.entry_bytes) + " " +
+           std::to_string(step.openings_of_sender) + " " + std::to_string(step.openings_of_own);
+  all += "\n";
+}
+
+void write_down(std::string& all, const Delivery& one) {
+  all += one.object + " " + one.transfer + " " + one.agency + " " + one.route + " " + one.shown_name + " " +
+         std::to_string(one.sealed_size) + " " + one.sealed_sha256 + " " + std::to_string(one.made) +
+         (one.collected ? " collected" : "") +
+         (one.acknowledged ? " " + std::to_string(*one.acknowledged) : "") +
+         (one.disposed ? " disposed " : " ") + std::to_string(one.seq) + "\n";
+}
+
+// All that can be asked.
+std::string all_of(const Projection& projection, Micros now) {
+  std::string all = std::to_string(projection.applied()) + "\n";
+  for (const char* agency : {"alpha", "beta", "gamma"}) {
+    for (const std::string& month : projection.months(agency)) {
+      all += month + "\n";
+      for (const Transfer& one : projection.outcomes(agency, month)) write_down(all, one);
+    }
+    for (const char* route : {"flow", "other"}) {
+      for (const Transfer& one : projection.sent(agency, route, 0)) write_down(all, one);
+      for (const Transfer& one : projection.sent(agency, route, now - kDay)) write_down(all, one);
+      for (const Delivery& one : projection.waiting(agency, route)) write_down(all, one);
+    }
+    all += std::to_string(projection.accepted_from(agency, now - kDay).files) + "\n";
+  }
+  std::vector<Delivery> disposable = projection.disposable(now);
+  std::sort(disposable.begin(), disposable.end(),
+            [](const Delivery& one, const Delivery& other) { return one.seq < other.seq; });
+  for (const Delivery& one : disposable) write_down(all, one);
+  return all;
+}
+
+TEST(ProjectionReplayed, IsWhatItWasWhenItWasLived) {
+  for (unsigned seed = 0; seed < 60; ++seed) {
+    Life life(seed);
+    const std::vector<Entry>& entries = life.live(300);
+    Projection lived;
+    for (std::size_t seq = 0; seq < entries.size(); ++seq)
+      lived.apply(seq, entries[seq].time, entries[seq].event);
+    Projection replayed;
+    const std::vector<Entry> left = life.left();
+    for (std::size_t seq = 0; seq < left.size(); ++seq) replayed.apply(seq, left[seq].time, left[seq].event);
+    const Micros now = entries.back().time + kSecond;
+    ASSERT_EQ(all_of(lived, now), all_of(replayed, now)) << "seed " << seed;
+  }
+}
+
+// A batch whose outcome was unknown is learnt after later ones; its own entries come in their order.
+TEST(ProjectionReplayed, IsWhatItWasWhenBatchesBecameKnownLate) {
+  for (unsigned seed = 100; seed < 160; ++seed) {
+    Projection lived, replayed;
+    std::vector<std::uint64_t> order(40);
+    std::iota(order.begin(), order.end(), 0);
+    const auto apply = [&](Projection& projection, std::uint64_t seq) {
+      entry::Event event;
+      event.name = "file.accepted";
+      std::string id = std::to_string(seq);
+      id.insert(0, 32 - id.size(), '0');
+      event.plain = {{"agency", "alpha"}, {"route", "flow"}, {"transfer", id}};
+      event.committed = {{"name", "file-" + std::to_string(seq % (1 + seed % 7))},
+                         {"sha256", std::string(64, "abcde"[seq * seed % 5])}};
+      projection.apply(seq, static_cast<Micros>(seq + 1) * kSecond, event);
+    };
+    for (const std::uint64_t seq : order) apply(replayed, seq);
+    std::shuffle(order.begin(), order.end(), std::mt19937(seed));
+    for (const std::uint64_t seq : order) apply(lived, seq);
+    EXPECT_EQ(lived.applied(), order.size());
+    for (const std::uint64_t seq : order) {
+      std::string id = std::to_string(seq);
+      id.insert(0, 32 - id.size(), '0');
+      std::string one, other;
+      write_down(one, lived.find_transfer(id).value());
+      write_down(other, replayed.find_transfer(id).value());
+      EXPECT_EQ(one, other) << "seed " << seed;
+    }
+    EXPECT_EQ(ids(lived.sent("alpha", "flow", 0)), ids(replayed.sent("alpha", "flow", 0))) << "seed " << seed;
+  }
 }
 
 }  // namespace
