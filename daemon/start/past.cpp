@@ -3,44 +3,31 @@
 #include <chrono>
 #include <stdexcept>
 #include <thread>
-#include <variant>
 
 namespace chancery::start {
 
 namespace {
 
-constexpr std::uint32_t kBatch = 1024;
 constexpr std::chrono::seconds kRetry{1};
 constexpr int kRetries = 60;
-
-entry::Event event_of(const entry::Entry& entry, const service::StoredEntry& stored) {
-  entry::Event event;
-  event.id = entry.id;
-  event.name = entry.event;
-  event.plain = entry.plain;
-  for (const auto& [field, opening] : stored.openings) event.committed[field] = opening.value;
-  return event;
-}
 
 }  // namespace
 
 transfer::Past past_of(service::Client& client, const service::Head& head) {
   return {head.size, [&client, size = head.size](std::uint64_t from, const auto& visit) {
-            std::uint64_t next = from;
-            while (next < size) {
-              const auto batch = client.entries(next, kBatch, true);
-              if (batch.empty()) throw std::runtime_error("the ledger gave no entry " + std::to_string(next));
-              for (const service::StoredEntry& stored : batch) {
-                const auto parsed = entry::parse(stored.text);
-                if (const auto* error = std::get_if<entry::ParseError>(&parsed))
-                  throw std::runtime_error("entry " + std::to_string(next) + " is damaged: " + error->reason);
-                const auto& entry = std::get<entry::Entry>(parsed);
-                if (entry.seq != next)
-                  throw std::runtime_error("entry " + std::to_string(next) + " is another one");
-                visit(next, entry.time, event_of(entry, stored));
-                ++next;
-              }
-            }
+            entry::EntryView entry;  // these two are filled anew for each, and keep their room
+            entry::EventView event;
+            client.visit_entries(from, size, true, [&](std::uint64_t seq, const service::EntryView& stored) {
+              if (const auto error = entry::parse_into(stored.text, entry))
+                throw std::runtime_error("entry " + std::to_string(seq) + " is damaged: " + error->reason);
+              if (entry.seq != seq)
+                throw std::runtime_error("entry " + std::to_string(seq) + " is another one");
+              event.id = entry.id;
+              event.name = entry.event;
+              event.plain.swap(entry.plain);
+              event.committed = stored.details;
+              visit(seq, entry.time, event);
+            });
           }};
 }
 

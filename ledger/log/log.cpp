@@ -154,22 +154,20 @@ struct Log::State {
     return read_epochs.unseal(seq, sealed).value_or(std::vector<opening::FieldOpening>{});
   }
 
-  std::vector<StoredEntry> entries(std::uint64_t from, std::size_t most, bool with_openings) {
-    std::vector<StoredEntry> found;
+  void visit_entries(std::uint64_t from, std::size_t most, bool with_openings, const Visit& visit) {
     const auto snapshot = store.snapshot();
-    if (most == 0 || from >= snapshot.size()) return found;
-    std::size_t bytes = 0;
+    if (most == 0 || from >= snapshot.size()) return;
+    std::size_t visited = 0, bytes = 0;
     snapshot.visit_entries(from, [&](std::uint64_t seq, std::string_view text) {
-      StoredEntry one{std::string(text), {}};
-      if (with_openings) one.openings = openings(snapshot, seq);
-      bytes += one.text.size();
-      for (const auto& [field, opening] : one.openings)
+      std::vector<opening::FieldOpening> opened;
+      if (with_openings) opened = openings(snapshot, seq);
+      bytes += text.size();
+      for (const auto& [field, opening] : opened)
         bytes += field.size() + opening.value.size() + sizeof(opening);
-      if (!found.empty() && bytes > kMaxReadBytes) return false;
-      found.push_back(std::move(one));
-      return found.size() < most;
+      if (visited > 0 && bytes > kMaxReadBytes) return false;
+      visit(text, opened);
+      return ++visited < most;
     });
-    return found;
   }
 
   Options options;
@@ -275,12 +273,19 @@ Head Log::head() const {
 }
 
 std::vector<StoredEntry> Log::entries(std::uint64_t from, std::size_t count, bool with_openings) const {
-  for (;;) {
-    const auto changes = state_->folder.changes();
-    auto found = state_->entries(from, std::min(count, kMaxBatch), with_openings);
-    // A key may have been destroyed between the view of the rows and their opening.
-    if (!with_openings || state_->folder.changes() == changes) return found;
-  }
+  std::vector<StoredEntry> found;
+  const auto keep = [&](std::string_view text, std::span<const opening::FieldOpening> openings) {
+    found.push_back({std::string(text), {openings.begin(), openings.end()}});
+  };
+  while (!visit_entries(from, count, with_openings, keep)) found.clear();
+  return found;
+}
+
+bool Log::visit_entries(std::uint64_t from, std::size_t count, bool with_openings, const Visit& visit) const {
+  const auto changes = state_->folder.changes();
+  state_->visit_entries(from, std::min(count, kMaxBatch), with_openings, visit);
+  // A key may have been destroyed between the view of the rows and their opening.
+  return !with_openings || state_->folder.changes() == changes;
 }
 
 std::optional<std::uint64_t> Log::find(const entry::EventId& id) const {

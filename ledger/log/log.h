@@ -6,7 +6,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -182,6 +184,11 @@ class Log {
   // At most `count` entries, kMaxBatch and kMaxReadBytes, but one if there is one. An entry whose openings
   // are erased, or whose epoch's key is, comes without.
   std::vector<StoredEntry> entries(std::uint64_t from, std::size_t count, bool with_openings) const;
+  // The same without copies: calls `visit` with one after the other, whose bytes are valid during the call.
+  // False when they must be forgotten and asked for again: a key was destroyed meanwhile.
+  using Visit = std::function<void(std::string_view text, std::span<const opening::FieldOpening> openings)>;
+  [[nodiscard]] bool visit_entries(std::uint64_t from, std::size_t count, bool with_openings,
+                                   const Visit& visit) const;
   std::optional<std::uint64_t> find(const entry::EventId& id) const;
   // nullopt unless seq < size <= head().size, and old_size <= size <= head().size.
   std::optional<std::vector<merkle::Hash>> inclusion(std::uint64_t seq, std::uint64_t size) const;

@@ -68,7 +68,10 @@ std::vector<std::uint8_t> pack(std::span<const FieldOpening> openings) {
 }
 
 std::optional<std::vector<FieldOpening>> unpack(std::span<const std::uint8_t> bytes) {
+  constexpr std::size_t kLeast = 1 + sizeof(Salt) + 4;  // bytes of one
+  constexpr std::size_t kUsual = 16;                    // are no more
   std::vector<FieldOpening> openings;
+  openings.reserve(std::min(bytes.size() / kLeast, kUsual));
   while (!bytes.empty()) {
     auto one = unpack_one(bytes);
     if (!one) return std::nullopt;

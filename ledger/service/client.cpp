@@ -2,6 +2,7 @@
 
 #include <array>
 #include <atomic>
+#include <deque>
 #include <future>
 #include <map>
 #include <mutex>
@@ -34,6 +35,12 @@ constexpr auto kLongestPause = std::chrono::milliseconds(2000);
 
 // What to do with the answer; nullopt when there is none, and why.
 using Take = std::function<void(std::optional<Answer>, const std::string& why)>;
+// The bytes of an EntriesReply, not yet looked at.
+using Page = std::vector<std::uint8_t>;
+using TakePage = std::function<void(Page)>;
+
+constexpr std::uint32_t kPageEntries = 128;  // such that a page is made and read in the processor's cache
+constexpr std::size_t kPagesAhead = 4;
 
 struct Call {
   std::uint64_t id = 0;
@@ -41,6 +48,12 @@ struct Call {
   Clock::time_point deadline;
   Take take;
   std::function<void(const std::string& why)> unsent = {};  // instead of `take`, when there was no connection
+  TakePage take_page = {};                                  // instead of `take`, when the answer is entries
+};
+
+struct Outstanding {
+  Take take;
+  TakePage take_page;
 };
 
 // One connection and its buffers; handlers of an earlier one keep it alive until they have run.
@@ -87,7 +100,7 @@ struct Client::State : std::enable_shared_from_this<Client::State> {
       }
       link->waiting += made.frame;
       deadlines.emplace(made.deadline, made.id);
-      outstanding.emplace(made.id, std::move(made.take));
+      outstanding.emplace(made.id, Outstanding{std::move(made.take), std::move(made.take_page)});
     }
     send();
     arm();
@@ -115,8 +128,8 @@ struct Client::State : std::enable_shared_from_this<Client::State> {
     const std::uint64_t id = next_id++;
     link->waiting = encode(Request{id, Hello{role}});
     deadlines.emplace(now + kAnswerWithin, id);
-    outstanding.emplace(id,
-                        [this](const std::optional<Answer>& answer, const std::string&) { greeted(answer); });
+    const auto take = [this](const std::optional<Answer>& answer, const std::string&) { greeted(answer); };
+    outstanding.emplace(id, Outstanding{take, {}});
     receive(link);
     return true;
   }
@@ -147,7 +160,7 @@ struct Client::State : std::enable_shared_from_this<Client::State> {
     if (!std::exchange(greeted_link, false)) put_off();  // one that worked may be made again at once
     deadlines.clear();
     const auto lost = std::exchange(outstanding, {});
-    for (const auto& [id, take] : lost) take(std::nullopt, reason);
+    for (const auto& [id, call] : lost) call.take(std::nullopt, reason);
   }
 
   void receive(const std::shared_ptr<Link>& on) {
@@ -170,19 +183,32 @@ struct Client::State : std::enable_shared_from_this<Client::State> {
       const auto length = frame_length(rest.first<kPrefixBytes>());
       if (!length) return false;
       if (rest.size() - kPrefixBytes < *length) break;
-      auto reply = parse_reply(rest.subspan(kPrefixBytes, *length));
-      if (!reply) return false;
+      const auto frame = rest.subspan(kPrefixBytes, *length);
       at += kPrefixBytes + *length;
+      if (answer_page(frame)) continue;
+      auto reply = parse_reply(frame);
+      if (!reply) return false;
       answer(*std::move(reply));
     }
     on.received.erase(on.received.begin(), on.received.begin() + static_cast<std::ptrdiff_t>(at));
     return true;
   }
 
+  // Whoever waits for a page reads it, so that this thread can go on.
+  bool answer_page(std::span<const std::uint8_t> frame) {
+    const auto head = parse_head(frame);
+    const auto found = head && head->entries ? outstanding.find(head->id) : outstanding.end();
+    if (found == outstanding.end() || !found->second.take_page) return false;
+    const TakePage take = std::move(found->second.take_page);
+    outstanding.erase(found);
+    take(Page(frame.begin(), frame.end()));
+    return true;
+  }
+
   void answer(Reply reply) {
     const auto found = outstanding.find(reply.id);
     if (found == outstanding.end()) return;  // its deadline had passed
-    const Take take = std::move(found->second);
+    const Take take = std::move(found->second.take);
     outstanding.erase(found);
     take(std::move(reply.answer), "");
   }
@@ -220,7 +246,7 @@ struct Client::State : std::enable_shared_from_this<Client::State> {
       const auto found = outstanding.find(deadlines.begin()->second);
       deadlines.erase(deadlines.begin());
       if (found == outstanding.end()) continue;
-      const Take take = std::move(found->second);
+      const Take take = std::move(found->second.take);
       outstanding.erase(found);
       take(std::nullopt, why_not(socket_path, "not in time"));
     }
@@ -243,7 +269,7 @@ struct Client::State : std::enable_shared_from_this<Client::State> {
   asio::executor_work_guard<asio::io_context::executor_type> guard{io.get_executor()};
   asio::steady_timer timer{io};
   std::shared_ptr<Link> link;
-  std::unordered_map<std::uint64_t, Take> outstanding;
+  std::unordered_map<std::uint64_t, Outstanding> outstanding;
   std::multimap<Clock::time_point, std::uint64_t> deadlines;
   Clock::time_point armed_for{};
   Clock::time_point not_before{};
@@ -323,6 +349,13 @@ Appended Client::append(std::vector<entry::Event> batch, std::chrono::millisecon
 
 namespace {
 
+std::exception_ptr no_answer(const std::optional<Answer>& got, const std::string& why) {
+  const auto* no = got ? std::get_if<Refusal>(&*got) : nullptr;
+  return std::make_exception_ptr(Unavailable(no != nullptr ? no->reason
+                                             : got         ? "it said something that is not an answer"
+                                                           : why));
+}
+
 // Asks and waits for an answer of the kind `Wanted`.
 template <typename Wanted, typename State>
 Wanted ask(State& state, Question question) {
@@ -332,14 +365,23 @@ Wanted ask(State& state, Question question) {
   const auto take = [answer](std::optional<Answer> got, const std::string& why) {
     if (got && std::holds_alternative<Wanted>(*got))
       return answer->set_value(std::get<Wanted>(std::move(*got)));
-    const auto* no = got ? std::get_if<Refusal>(&*got) : nullptr;
-    const std::string reason = no != nullptr ? no->reason
-                               : got         ? "it said something that is not an answer"
-                                             : why;
-    answer->set_exception(std::make_exception_ptr(Unavailable(reason)));
+    answer->set_exception(no_answer(got, why));
   };
-  state.call({id, encode(Request{id, std::move(question)}), Clock::now() + kAnswerWithin, take, {}});
+  state.call({id, encode(Request{id, std::move(question)}), Clock::now() + kAnswerWithin, take});
   return future.get();
+}
+
+template <typename State>
+std::future<Page> ask_page(State& state, const GetEntries& range) {
+  auto answer = std::make_shared<std::promise<Page>>();
+  auto future = answer->get_future();
+  const std::uint64_t id = state.next_id++;
+  const auto take = [answer](const std::optional<Answer>& got, const std::string& why) {
+    answer->set_exception(no_answer(got, why));
+  };
+  const auto take_page = [answer](Page page) { answer->set_value(std::move(page)); };
+  state.call({id, encode(Request{id, range}), Clock::now() + kAnswerWithin, take, {}, take_page});
+  return future;
 }
 
 // As submit(): what was sent and is not answered is unknown, what was not sent is refused.
@@ -377,6 +419,29 @@ Head Client::head() { return ask<Head>(*state_, GetHead{}); }
 
 std::vector<StoredEntry> Client::entries(std::uint64_t from, std::uint32_t count, bool with_openings) {
   return ask<EntriesReply>(*state_, GetEntries{from, count, with_openings}).entries;
+}
+
+// A page may have fewer entries than it was asked for: then the rest of it is asked for again.
+void Client::visit_entries(std::uint64_t from, std::uint64_t end, bool with_openings,
+                           const std::function<void(std::uint64_t, const EntryView&)>& visit) {
+  std::deque<std::future<Page>> ahead;
+  for (std::uint64_t asked = from; from < end;) {
+    const std::uint64_t page_end = std::min(end, from + kPageEntries);
+    for (; asked < end && ahead.size() < kPagesAhead; asked += kPageEntries)
+      ahead.push_back(ask_page(*state_, {asked, kPageEntries, with_openings}));
+    Page page = ahead.front().get();
+    ahead.pop_front();
+    for (;;) {
+      const std::uint64_t before = from;
+      const bool whole = service::visit_entries(page, [&](const EntryView& one) {
+        if (from < page_end) visit(from++, one);
+      });
+      if (!whole || from == before)
+        throw Unavailable("the ledger service gave no entry " + std::to_string(from));
+      if (from == page_end) break;
+      page = ask_page(*state_, {from, static_cast<std::uint32_t>(page_end - from), with_openings}).get();
+    }
+  }
 }
 
 std::optional<std::uint64_t> Client::find(const entry::EventId& id) {

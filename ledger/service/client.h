@@ -8,6 +8,8 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "ledger/entry/entry.h"
@@ -52,6 +54,12 @@ struct Head {
 struct StoredEntry {
   std::string text;                                                // canonical bytes
   std::vector<std::pair<std::string, opening::Opening>> openings;  // those not erased; empty unless asked for
+};
+
+// The same in bytes that lie elsewhere, and without salts: for reading many.
+struct EntryView {
+  std::string_view text;
+  std::vector<std::pair<std::string_view, std::string_view>> details;  // committed fields, values
 };
 
 struct StoredCheckpoint {
@@ -114,6 +122,10 @@ class Client {
   // Entries [from, from + count), at most 1,024 and at most 8 MiB a call (so it may answer fewer; at least
   // one if there is one). Openings are for hub and administrator, and for a reader who is the user of either.
   std::vector<StoredEntry> entries(std::uint64_t from, std::uint32_t count, bool with_openings);
+  // Visits [from, end), for a whole ledger: they are asked for ahead while earlier ones are visited, and an
+  // entry's bytes are valid during its call. Throws Unavailable also when the ledger has fewer.
+  void visit_entries(std::uint64_t from, std::uint64_t end, bool with_openings,
+                     const std::function<void(std::uint64_t seq, const EntryView&)>& visit);
   std::optional<std::uint64_t> find(const entry::EventId& id);
   // Proofs for a tree of `size` entries, which must not be larger than the ledger.
   std::vector<merkle::Hash> inclusion(std::uint64_t seq, std::uint64_t size);

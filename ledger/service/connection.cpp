@@ -189,14 +189,16 @@ bool Connection::may_read_openings() const {
 void Connection::answer(std::uint64_t id, const GetEntries& range) {
   if (range.with_openings && !may_read_openings())
     return refuse(id, "openings are for hub and administrator only");
-  EntriesReply found;
-  for (log::StoredEntry& one : hall_.log.entries(range.from, range.count, range.with_openings)) {
-    StoredEntry& entry = found.entries.emplace_back(StoredEntry{std::move(one.text), {}});
-    for (opening::FieldOpening& opening : one.openings) {
-      entry.openings.emplace_back(std::move(opening.field), std::move(opening.opening));
+  reply(id, [&] {
+    std::string frame;
+    bool whole = false;
+    while (!whole) {
+      frame = encode_entries(id, [&](const AddEntry& add) {
+        whole = hall_.log.visit_entries(range.from, range.count, range.with_openings, add);
+      });
     }
-  }
-  reply(id, std::move(found));
+    return frame;
+  });
 }
 
 void Connection::answer(std::uint64_t id, const Find& find) {
@@ -298,13 +300,22 @@ void Connection::answer(std::uint64_t id, HoldChange& change) {
 }
 
 void Connection::reply(std::uint64_t id, Answer answer) {
+  reply(id, [&] { return encode(Reply{id, std::move(answer)}); });
+}
+
+void Connection::reply(std::uint64_t id, const std::function<std::string()>& frame) {
   if (ended_) return;
-  --unanswered_;
+  std::string made;
   try {
-    waiting_ += encode(Reply{id, std::move(answer)});
+    made = frame();
   } catch (const std::length_error&) {
-    waiting_ += encode(Reply{id, Refusal{"the answer would be longer than a frame"}});
+    made = encode(Reply{id, Refusal{"the answer would be longer than a frame"}});
   }
+  --unanswered_;
+  if (waiting_.empty())
+    waiting_ = std::move(made);
+  else
+    waiting_ += made;
   send();
 }
 

@@ -68,6 +68,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void answer(std::uint64_t id, HoldChange& change);
   bool may_read_openings() const;
   void reply(std::uint64_t id, Answer answer);
+  void reply(std::uint64_t id, const std::function<std::string()>& frame);
   void refuse(std::uint64_t id, std::string reason) { reply(id, Refusal{std::move(reason)}); }
   void send();
   void go_on();

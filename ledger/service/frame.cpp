@@ -1,6 +1,7 @@
 #include "ledger/service/frame.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <stdexcept>
 #include <type_traits>
@@ -21,13 +22,15 @@ class Output {
   template <typename T>
   requires std::is_unsigned_v<T>
   void number(T value) {
-    for (int shift = static_cast<int>(sizeof(T)) * 8 - 8; shift >= 0; shift -= 8) {
-      bytes_.push_back(static_cast<char>(static_cast<std::uint64_t>(value) >> shift));
+    std::array<char, sizeof(T)> bytes{};
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+      bytes[i] = static_cast<char>(static_cast<std::uint64_t>(value) >> (8 * (bytes.size() - 1 - i)));
     }
+    bytes_.append(bytes.data(), bytes.size());
   }
-  template <typename Array>
-  void raw(const Array& bytes) {
-    bytes_.append(bytes.begin(), bytes.end());
+  template <std::size_t kSize>
+  void raw(const std::array<std::uint8_t, kSize>& bytes) {
+    bytes_.append(reinterpret_cast<const char*>(bytes.data()), kSize);
   }
   void text(std::string_view value) {
     number(static_cast<std::uint32_t>(value.size()));
@@ -35,6 +38,15 @@ class Output {
   }
   void flag(bool value) { number(static_cast<std::uint8_t>(value ? 1 : 0)); }
   void count(std::size_t value) { number(static_cast<std::uint16_t>(value)); }
+  // A count that is known later, and then put into its place.
+  std::size_t reserve_count() {
+    count(0);
+    return bytes_.size() - sizeof(std::uint16_t);
+  }
+  void put_count(std::size_t place, std::size_t value) {
+    bytes_[place] = static_cast<char>(value >> 8);
+    bytes_[place + 1] = static_cast<char>(value);
+  }
 
   std::string finish() {
     const std::size_t length = bytes_.size() - kPrefixBytes;
@@ -84,12 +96,13 @@ class Input {
     std::ranges::copy(taken, array.begin());
     return array;
   }
-  std::string text(std::size_t most = kEnough) {
+  std::string_view view(std::size_t most = kEnough) {
     const auto length = number<std::uint32_t>();
     if (length > most) fail();
     const auto taken = ok_ ? take(length) : std::span<const std::uint8_t>{};
-    return {taken.begin(), taken.end()};
+    return {reinterpret_cast<const char*>(taken.data()), taken.size()};
   }
+  std::string text(std::size_t most = kEnough) { return std::string(view(most)); }
   bool flag() {
     const auto value = number<std::uint8_t>();
     if (value > 1) fail();
@@ -286,17 +299,19 @@ void put(Output& out, const Head& head) {
   out.text(head.reason);
   out.text(head.warning);
 }
+template <typename Openings>
+void put_entry(Output& out, std::string_view text, const Openings& openings) {
+  out.text(text);
+  out.count(openings.size());
+  for (const auto& [field, opening] : openings) {
+    out.text(field);
+    out.raw(opening.salt);
+    out.text(opening.value);
+  }
+}
 void put(Output& out, const EntriesReply& reply) {
   out.count(reply.entries.size());
-  for (const StoredEntry& one : reply.entries) {
-    out.text(one.text);
-    out.count(one.openings.size());
-    for (const auto& [field, opening] : one.openings) {
-      out.text(field);
-      out.raw(opening.salt);
-      out.text(opening.value);
-    }
-  }
+  for (const StoredEntry& one : reply.entries) put_entry(out, one.text, one.openings);
 }
 void put(Output& out, const FoundReply& reply) {
   out.flag(reply.seq.has_value());
@@ -430,6 +445,17 @@ void get(Input& in, HoldsReply& reply) {
   }
 }
 
+// The kind of an EntriesReply.
+template <typename Wanted, std::size_t kIndex = 0>
+constexpr std::uint8_t kind_of() {
+  if constexpr (std::is_same_v<std::variant_alternative_t<kIndex, Answer>, Wanted>) {
+    return kIndex;
+  } else {
+    return kind_of<Wanted, kIndex + 1>();
+  }
+}
+constexpr std::uint8_t kEntriesReply = kind_of<EntriesReply>();
+
 // kind, id, then the alternative's own fields.
 template <typename Variant>
 std::string encode_frame(std::uint64_t id, const Variant& variant) {
@@ -465,6 +491,46 @@ bool parse_frame(std::span<const std::uint8_t> bytes, std::uint64_t& id, Variant
 
 std::string encode(const Request& request) { return encode_frame(request.id, request.question); }
 std::string encode(const Reply& reply) { return encode_frame(reply.id, reply.answer); }
+
+std::string encode_entries(std::uint64_t id, const std::function<void(const AddEntry&)>& fill) {
+  Output out;
+  out.number(kEntriesReply);
+  out.number(id);
+  const std::size_t place = out.reserve_count();
+  std::size_t count = 0;
+  fill([&](std::string_view text, std::span<const opening::FieldOpening> openings) {
+    put_entry(out, text, openings);
+    ++count;
+  });
+  out.put_count(place, count);
+  return out.finish();
+}
+
+std::optional<ReplyHead> parse_head(std::span<const std::uint8_t> bytes) {
+  Input in(bytes);
+  const auto kind = in.number<std::uint8_t>();
+  const auto id = in.number<std::uint64_t>();
+  return in.ok() ? std::optional(ReplyHead{id, kind == kEntriesReply}) : std::nullopt;
+}
+
+bool visit_entries(std::span<const std::uint8_t> bytes, const std::function<void(const EntryView&)>& visit) {
+  if (bytes.size() > kMaxFrame) return false;
+  Input in(bytes);
+  if (in.number<std::uint8_t>() != kEntriesReply) return false;
+  in.number<std::uint64_t>();
+  EntryView one;
+  for (std::size_t left = in.count(kMaxBatch); left > 0 && in.ok(); --left) {
+    one.text = in.view();
+    one.details.clear();
+    for (std::size_t openings = in.count(kMaxFields); openings > 0 && in.ok(); --openings) {
+      const std::string_view field = in.view(255);
+      in.take(opening::Salt().size());
+      one.details.emplace_back(field, in.view());
+    }
+    if (in.ok()) visit(one);
+  }
+  return in.complete();
+}
 
 std::optional<Request> parse_request(std::span<const std::uint8_t> bytes) {
   Request request;

@@ -2,12 +2,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
+#include "ledger/opening/entry_seal.h"
 #include "ledger/service/client.h"
 
 // What client and service say to each other, as values and as bytes: docs/ledger-service.md, "Frames". Pure.
@@ -123,10 +126,27 @@ struct Reply {
 std::string encode(const Request& request);
 std::string encode(const Reply& reply);
 
+// The frame of an EntriesReply, whose entries `fill` adds. Throws as encode().
+using AddEntry = std::function<void(std::string_view text, std::span<const opening::FieldOpening> openings)>;
+std::string encode_entries(std::uint64_t id, const std::function<void(const AddEntry&)>& fill);
+
 // Reads what follows the length. nullopt for anything but what encode() can return: encode(parse(bytes))
 // gives the same bytes.
 [[nodiscard]] std::optional<Request> parse_request(std::span<const std::uint8_t> bytes);
 [[nodiscard]] std::optional<Reply> parse_reply(std::span<const std::uint8_t> bytes);
+
+// What such a reply answers, and whether it is an EntriesReply; its end is not looked at. nullopt for fewer
+// bytes than every reply has.
+struct ReplyHead {
+  std::uint64_t id = 0;
+  bool entries = false;
+};
+[[nodiscard]] std::optional<ReplyHead> parse_head(std::span<const std::uint8_t> bytes);
+
+// Visits the entries of an EntriesReply, as parse_reply() reads them, in its bytes. False for anything else,
+// of which the first entries may have been visited.
+[[nodiscard]] bool visit_entries(std::span<const std::uint8_t> bytes,
+                                 const std::function<void(const EntryView&)>& visit);
 
 // The length in a prefix; nullopt when it is 0 or over kMaxFrame.
 [[nodiscard]] std::optional<std::size_t> frame_length(std::span<const std::uint8_t, kPrefixBytes> prefix);

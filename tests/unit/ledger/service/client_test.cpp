@@ -88,6 +88,44 @@ TEST_F(ClientTest, large_batches_follow_on_each_other) {
   }
 }
 
+// More than are asked for ahead, and a page's worth of them larger than one answer.
+TEST_F(ClientTest, a_whole_ledger_is_visited_over_all_its_pages) {
+  start();
+  Client client(options_.socket, Role::hub);
+  std::vector<entry::Event> events{{}};  // log.genesis
+  for (std::size_t made = 0; made < 900; made += 300) {
+    std::vector<entry::Event> batch;
+    for (std::size_t i = 0; i < 300; ++i) batch.push_back(accepted("file " + std::to_string(made + i)));
+    events.insert(events.end(), batch.begin(), batch.end());
+    ASSERT_EQ(client.append(std::move(batch), seconds(60)).outcome, Outcome::durable);
+  }
+  for (int i = 0; i < 12; ++i) {
+    events.push_back(accepted(std::string(std::size_t{1} << 20, 'x')));
+    ASSERT_EQ(client.append({events.back()}, seconds(60)).outcome, Outcome::durable);
+  }
+  const auto visit = [&](std::uint64_t from, std::uint64_t end, bool with_openings) {
+    std::uint64_t expected = from;
+    client.visit_entries(from, end, with_openings, [&](std::uint64_t seq, const EntryView& one) {
+      ASSERT_EQ(seq, expected++);
+      entry::EntryView parsed;
+      ASSERT_FALSE(entry::parse_into(one.text, parsed));
+      EXPECT_EQ(parsed.seq, seq);
+      if (seq == 0) return;
+      EXPECT_EQ(parsed.id, events.at(seq).id);
+      const std::map<std::string, std::string> details(one.details.begin(), one.details.end());
+      EXPECT_EQ(details, with_openings ? events.at(seq).committed : (std::map<std::string, std::string>()));
+    });
+    EXPECT_EQ(expected, std::max(from, end));
+  };
+  visit(0, events.size(), true);
+  visit(130, 700, false);
+  visit(events.size() - 1, events.size(), true);
+  visit(5, 5, true);
+  EXPECT_THROW(visit(0, events.size() + 1, true), Unavailable);
+  Client stranger(folder_ / "nowhere", Role::hub);
+  EXPECT_THROW(stranger.visit_entries(0, 1, true, [](std::uint64_t, const EntryView&) {}), Unavailable);
+}
+
 // Twice as many as fit into one answer: leaves and nodes, in the order in which they were completed.
 TEST_F(ClientTest, stored_hashes_are_read_one_page_after_another) {
   start();

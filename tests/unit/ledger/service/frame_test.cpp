@@ -55,6 +55,35 @@ TEST(Frame, every_request_and_reply_comes_back_as_it_went) {
   }
 }
 
+TEST(Frame, entries_are_encoded_one_by_one_and_visited_as_they_are_parsed) {
+  const opening::FieldOpening name{"name", {{7}, "value"}}, size{"size", {{8}, ""}};
+  const std::string frame = encode_entries(42, [&](const AddEntry& add) {
+    add("text", std::vector{name, size});
+    add("other", {});
+  });
+  const EntriesReply same{{{"text", {{"name", name.opening}, {"size", size.opening}}}, {"other", {}}}};
+  EXPECT_EQ(frame, encode(Reply{42, same}));
+  const auto head = parse_head(body_of(frame));
+  ASSERT_TRUE(head);
+  EXPECT_EQ(head->id, 42U);
+  EXPECT_TRUE(head->entries);
+
+  using Details = std::vector<std::pair<std::string_view, std::string_view>>;
+  std::vector<std::pair<std::string, Details>> visited;
+  EXPECT_TRUE(visit_entries(body_of(frame), [&](const EntryView& one) {
+    visited.emplace_back(std::string(one.text), one.details);
+  }));
+  ASSERT_EQ(visited.size(), 2U);
+  EXPECT_EQ(visited[0], std::pair(std::string("text"), Details({{"name", "value"}, {"size", ""}})));
+  EXPECT_EQ(visited[1], std::pair(std::string("other"), Details()));
+  const auto ignore = [](const EntryView&) {};
+  for (std::size_t length = 0; length < body_of(frame).size(); ++length)
+    EXPECT_FALSE(visit_entries(body_of(frame).first(length), ignore)) << length;
+  EXPECT_FALSE(visit_entries(body_of(frame + "x"), ignore));
+  EXPECT_FALSE(visit_entries(body_of(encode(Reply{42, FoundReply{5}})), ignore));
+  EXPECT_FALSE(parse_head(body_of(encode(Reply{42, FoundReply{5}})))->entries);
+}
+
 TEST(Frame, cut_short_or_made_longer_is_malformed) {
   for (const std::string& frame : requests()) {
     const auto body = body_of(frame);
