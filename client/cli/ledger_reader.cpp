@@ -35,6 +35,7 @@ class FolderReader : public LedgerReader {
     }
   }
 
+  std::string_view kind() const override { return "folder"; }
   std::uint64_t size() override { return snapshot_.size(); }
 
   verify::Source source() override {
@@ -128,6 +129,7 @@ class ExportReader : public LedgerReader {
  public:
   explicit ExportReader(const std::string& folder) : folder_(folder), exported_(folder) {}
 
+  std::string_view kind() const override { return "export"; }
   std::uint64_t size() override { return exported_.size(); }
   verify::Source source() override { return exported_.source(); }
   exports::Source export_source() override {
@@ -193,6 +195,7 @@ class ServiceReader : public LedgerReader {
     covered_ = std::min(head_.size, size_of(checkpoint_.value_or("")));
   }
 
+  std::string_view kind() const override { return "service"; }
   std::uint64_t size() override { return head_.size; }
 
   verify::Source source() override {

@@ -22,6 +22,8 @@ class LedgerReader {
  public:
   virtual ~LedgerReader() = default;
 
+  // What is read: "folder", "export" or "service".
+  virtual std::string_view kind() const = 0;
   virtual std::uint64_t size() = 0;
   virtual verify::Source source() = 0;
   virtual exports::Source export_source() = 0;

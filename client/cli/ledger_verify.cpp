@@ -59,9 +59,17 @@ void print_keys(const verify::Report& report, bool pinned) {
             << "\n";
 }
 
-void print(const verify::Report& report, bool pinned) {
+// What was read, lest the tables of a ledger be taken for an export.
+std::string_view words_for(std::string_view kind) {
+  return kind == "export"   ? "an export, every file of it"
+         : kind == "folder" ? "the tables in a ledger's folder, and no other file there"
+                            : "the running service";
+}
+
+void print(const verify::Report& report, std::string_view kind, bool pinned) {
   std::cout << (report.verified() ? "Verified: " : "NOT VERIFIED: ") << "the ledger "
-            << escaped(report.origin) << "\n  entries       " << report.entries;
+            << escaped(report.origin) << "\n  read          " << words_for(kind) << "\n  entries       "
+            << report.entries;
   if (report.entries > 0) {
     std::cout << ", from " << entry::format_time(report.first_time) << " to "
               << entry::format_time(report.last_time) << ", each re-hashed";
@@ -96,7 +104,7 @@ void print_findings(const verify::Report& report) {
   }
 }
 
-json::object to_json(const verify::Report& report, bool pinned) {
+json::object to_json(const verify::Report& report, std::string_view kind, bool pinned) {
   json::array findings;
   for (const verify::Finding& finding : report.findings) {
     findings.push_back({{"seq", finding.seq ? json::value(*finding.seq) : json::value(nullptr)},
@@ -112,6 +120,7 @@ json::object to_json(const verify::Report& report, bool pinned) {
   }
   return {{"verified", report.verified()},
           {"origin", as_utf8(report.origin)},
+          {"read", kind},
           {"entries", report.entries},
           {"root", merkle::to_base64(report.root)},
           {"first_time", entry::format_time(report.first_time)},
@@ -202,9 +211,9 @@ int ledger_verify(Arguments arguments) {
   const auto ledger = open_ledger(where, value_of(*parsed, "keys", ""));
   const verify::Report report = verify::check(ledger->source(), trust.keys, demands);
   if (parsed->count("json") != 0) {
-    std::cout << json::serialize(to_json(report, pinned)) << "\n";
+    std::cout << json::serialize(to_json(report, ledger->kind(), pinned)) << "\n";
   } else {
-    print(report, pinned);
+    print(report, ledger->kind(), pinned);
     if (!report.verified()) {
       print_findings(report);
     }

@@ -140,6 +140,7 @@ class Export(unittest.TestCase):
         bundle.write_bytes(bundle.read_bytes().replace(b"event file.accepted", b"event file.abcepted"))
         done = self.hub.chancery("ledger", "verify", self.out, check=False)
         self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn("read          an export, every file of it", done.stdout)
         self.assertIn("data.mdb has no place in an export", done.stdout)
         self.assertIn(f"tile/0/000.p/{bundle.name}", done.stdout)
         self.assertFalse((self.out / "lock.mdb").exists(), "the tables were opened")

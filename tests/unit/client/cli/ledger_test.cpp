@@ -42,6 +42,7 @@ TEST_F(LedgerCommands, VerifySaysWhatItCheckedAndWhetherTheKeyWasGiven) {
   write();
   EXPECT_EQ(run_words({"ledger", "verify", folder_}), kOk) << output_;
   EXPECT_TRUE(prints("Verified: the ledger example.org/hub"));
+  EXPECT_TRUE(prints("the tables in a ledger's folder, and no other file there"));
   EXPECT_TRUE(prints("entries       12, from 2026-"));
   EXPECT_TRUE(prints(merkle::to_base64(ledger_.frontier.root())));
   EXPECT_TRUE(prints("NOT PINNED")) << output_;
