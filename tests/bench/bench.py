@@ -281,7 +281,7 @@ class Bench:
 
     def start(self):
         """The hub stopped, its ledger filled, and started again: last, as it is another hub afterwards."""
-        size, hub = 40_000 if self.quick else 200_000, self.ours.hub
+        size, hub = 100_000 if self.quick else 1_000_000, self.ours.hub
         hub.stop()
         subprocess.run([BIN / "ledger_fill", hub.path("ledger"), hub.path("ledger_keys"), hub.settings["origin"],
                         str(size), hub.sender, hub.receiver, hub.route["id"]], check=True)

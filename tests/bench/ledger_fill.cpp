@@ -13,7 +13,10 @@ namespace {
 using namespace chancery;
 
 constexpr std::size_t kBatch = 1000;
-const std::string kDigest(64, 'a');
+const std::string kDigest(64, 'a');  // of the policy
+
+// Another one for each transfer or object.
+std::string digest_of(const std::string& id) { return id + id; }
 
 entry::Event accepted(const std::string& from, const std::string& route, std::size_t number) {
   entry::Event event;
@@ -21,10 +24,11 @@ entry::Event accepted(const std::string& from, const std::string& route, std::si
   event.name = "file.accepted";
   event.plain = {{"agency", from},    {"agreement", "-"}, {"outputs", "1"},
                  {"policy", kDigest}, {"route", route},   {"transfer", entry::to_hex(event.id)}};
+  const std::string digest = digest_of(event.plain.at("transfer"));
   event.committed = {{"account", from},       {"address", "192.0.2.117"},
                      {"key", "SHA256:bench"}, {"name", "file-" + std::to_string(number) + ".csv"},
                      {"rows-in", ""},         {"rows-out", ""},
-                     {"sha256", kDigest},     {"size", "4096"},
+                     {"sha256", digest},      {"size", "4096"},
                      {"subjects", ""}};
   return event;
 }
@@ -33,14 +37,17 @@ entry::Event delivered(const entry::Event& file, const std::string& to) {
   entry::Event event;
   event.id = entry::new_id();
   event.name = "delivery.made";
+  const std::string object = entry::to_hex(entry::new_id());
   event.plain = {{"agency", to},
-                 {"object", entry::to_hex(entry::new_id())},
+                 {"object", object},
                  {"route", file.plain.at("route")},
-                 {"sealed-sha256", kDigest},
+                 {"sealed-sha256", digest_of(object)},
                  {"sealed-size", "4312"},
                  {"transfer", file.plain.at("transfer")}};
-  event.committed = {
-      {"name", file.committed.at("name")}, {"recipients", ""}, {"rows", ""}, {"sha256", kDigest}};
+  event.committed = {{"name", file.committed.at("name")},
+                     {"recipients", ""},
+                     {"rows", ""},
+                     {"sha256", file.committed.at("sha256")}};
   return event;
 }
 
