@@ -36,8 +36,8 @@ bool by_day(const agreement::Quota& quota) { return quota.bytes_per_day != 0 || 
 Quotas::Quotas(const Projection& projection, Clock clock)
     : projection_(projection), clock_(std::move(clock)) {}
 
-Quotas::Reservation::Reservation(Quotas& quotas, std::shared_ptr<const route::Policy> policy,
-                                 std::string agency, std::string route)
+Quotas::Reservation::Reservation(Quotas& quotas, std::shared_ptr<const route::Policy> policy, Of agency,
+                                 Of route)
     : quotas_(quotas), policy_(std::move(policy)), agency_(std::move(agency)), route_(std::move(route)) {}
 
 Quotas::Reservation::~Reservation() { end(); }
@@ -50,7 +50,13 @@ std::optional<OverQuota> Quotas::Reservation::take(std::uint64_t bytes) {
 
 std::variant<std::shared_ptr<Quotas::Reservation>, OverQuota> Quotas::reserve(
     const std::shared_ptr<const route::Policy>& policy, const std::string& agency, const std::string& route) {
-  auto reservation = std::make_shared<Reservation>(*this, policy, agency, route);
+  std::unique_lock lock(mutex_);
+  OnItsWay& of_agency = agencies_[agency];  // stays where it is
+  OnItsWay& of_route = routes_[route];
+  lock.unlock();
+  auto reservation = std::make_shared<Reservation>(
+      *this, policy, Reservation::Of{agency, policy->agencies.find(agency)->second.quota, of_agency},
+      Reservation::Of{route, policy->routes.find(route)->second.quota, of_route});
   if (auto refused = add(*reservation, 1, 0)) return *refused;
   return reservation;
 }
@@ -67,26 +73,31 @@ Micros Quotas::today(const std::string& timezone) {
   return day_from_ * kSecond;
 }
 
-std::optional<OverQuota> Quotas::add(Reservation& to, std::uint64_t files, std::uint64_t bytes) {
-  const agreement::Quota& agency = to.policy_->agencies.find(to.agency_)->second.quota;
-  const agreement::Quota& route = to.policy_->routes.find(to.route_)->second.quota;
-  const std::lock_guard lock(mutex_);
-  OnItsWay& of_agency = agencies_[to.agency_];
-  OnItsWay& of_route = routes_[to.route_];
+// With the mutex held.
+std::optional<OverQuota> Quotas::check(const Reservation& of, std::uint64_t files, std::uint64_t bytes) {
   // What is accepted enters the projection before its reservation ends, so it is never missing in both.
   const auto with = [](Tally tally, const OnItsWay& more) {
     return Tally{tally.files + more.files, tally.bytes + more.bytes};
   };
-  if (by_day(agency)) {
-    const Tally used = projection_.accepted_from(to.agency_, today(to.policy_->timezone));
-    if (auto refused = over(agency, "of your agency", with(used, of_agency), files, bytes)) return refused;
-  }
-  if (by_day(route)) {
-    const Tally used = projection_.accepted_through(to.route_, today(to.policy_->timezone));
-    if (auto refused = over(route, "of the route \"" + to.route_ + "\"", with(used, of_route), files, bytes))
+  if (by_day(of.agency_.quota)) {
+    const Tally used = projection_.accepted_from(of.agency_.name, today(of.policy_->timezone));
+    if (auto refused =
+            over(of.agency_.quota, "of your agency", with(used, of.agency_.on_its_way), files, bytes))
       return refused;
   }
-  for (OnItsWay* one : {&of_agency, &of_route}) {
+  if (!by_day(of.route_.quota)) return std::nullopt;
+  const Tally used = projection_.accepted_through(of.route_.name, today(of.policy_->timezone));
+  return over(of.route_.quota, "of the route \"" + of.route_.name + "\"", with(used, of.route_.on_its_way),
+              files, bytes);
+}
+
+std::optional<OverQuota> Quotas::add(Reservation& to, std::uint64_t files, std::uint64_t bytes) {
+  std::unique_lock lock(mutex_, std::defer_lock);
+  if (by_day(to.agency_.quota) || by_day(to.route_.quota)) {
+    lock.lock();
+    if (auto refused = check(to, files, bytes)) return refused;
+  }
+  for (OnItsWay* one : {&to.agency_.on_its_way, &to.route_.on_its_way}) {
     one->files += files;
     one->bytes += bytes;
   }
@@ -97,26 +108,26 @@ std::optional<OverQuota> Quotas::add(Reservation& to, std::uint64_t files, std::
 
 void Quotas::give_back(Reservation& from) {
   const std::lock_guard lock(mutex_);
-  for (OnItsWay* one : {&agencies_[from.agency_], &routes_[from.route_]}) {
+  for (OnItsWay* one : {&from.agency_.on_its_way, &from.route_.on_its_way}) {
     one->files -= from.files_;
     one->bytes -= from.bytes_;
   }
   from.files_ = from.bytes_ = 0;
 }
 
-std::chrono::steady_clock::time_point Quotas::Reservation::pace(std::uint64_t bytes) {
+std::optional<std::chrono::steady_clock::time_point> Quotas::Reservation::pace(std::uint64_t bytes) {
+  if (agency_.quota.bytes_per_second == 0 && route_.quota.bytes_per_second == 0) return std::nullopt;
   const auto now = std::chrono::steady_clock::now();
   auto until = now;
-  const auto pass = [&](OnItsWay& one, std::uint64_t rate) {
-    if (rate == 0) return;
-    const std::chrono::duration<double> takes(static_cast<double>(bytes) / static_cast<double>(rate));
-    one.next =
-        std::max(one.next, now) + std::chrono::duration_cast<std::chrono::steady_clock::duration>(takes);
-    until = std::max(until, one.next);
-  };
   const std::lock_guard lock(quotas_.mutex_);
-  pass(quotas_.agencies_[agency_], policy_->agencies.find(agency_)->second.quota.bytes_per_second);
-  pass(quotas_.routes_[route_], policy_->routes.find(route_)->second.quota.bytes_per_second);
+  for (const Of* one : {&agency_, &route_}) {
+    const std::uint64_t rate = one->quota.bytes_per_second;
+    if (rate == 0) continue;
+    const std::chrono::duration<double> takes(static_cast<double>(bytes) / static_cast<double>(rate));
+    auto& next = one->on_its_way.next;
+    next = std::max(next, now) + std::chrono::duration_cast<std::chrono::steady_clock::duration>(takes);
+    until = std::max(until, next);
+  }
   return until;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -24,9 +25,15 @@ struct OverQuota {
 
 // Counts what agencies send and what goes through routes against their quotas. What was accepted today is
 // counted by the projection, so a restart forgets nothing of it; what is on its way is reserved here before
-// it is taken, so that no number of uploads at once gets more than there is. Thread-safe; outlives its
-// reservations.
+// it is taken, so that no number of uploads at once gets more than there is. Who has no quota is counted
+// without a lock, since a reload may give it one. Thread-safe; outlives its reservations.
 class Quotas {
+  // Of an agency or a route. What stands under a quota of a day is added under the mutex.
+  struct OnItsWay {
+    std::atomic<std::uint64_t> files = 0, bytes = 0;
+    std::chrono::steady_clock::time_point next;  // when what has been taken will have passed at the rate
+  };
+
  public:
   Quotas(const Projection& projection, Clock clock);
 
@@ -34,8 +41,13 @@ class Quotas {
   // destroyed, or told to end: not before the outcome is in the projection.
   class Reservation {
    public:
-    Reservation(Quotas& quotas, std::shared_ptr<const route::Policy> policy, std::string agency,
-                std::string route);
+    // One of an agency's uploads and of a route's, looked up once.
+    struct Of {
+      std::string name;
+      const agreement::Quota& quota;  // the policy's, which is kept beside it
+      OnItsWay& on_its_way;
+    };
+    Reservation(Quotas& quotas, std::shared_ptr<const route::Policy> policy, Of agency, Of route);
     ~Reservation();
     Reservation(const Reservation&) = delete;
     Reservation& operator=(const Reservation&) = delete;
@@ -44,8 +56,8 @@ class Quotas {
     [[nodiscard]] std::optional<OverQuota> take(std::uint64_t bytes);
 
     // When the client may be told that so many bytes were taken, so that neither agency nor route passes more
-    // in a second than it may.
-    std::chrono::steady_clock::time_point pace(std::uint64_t bytes);
+    // in a second than it may; nullopt for at once.
+    std::optional<std::chrono::steady_clock::time_point> pace(std::uint64_t bytes);
 
     void end();
 
@@ -53,7 +65,7 @@ class Quotas {
     friend class Quotas;
     Quotas& quotas_;
     const std::shared_ptr<const route::Policy> policy_;
-    const std::string agency_, route_;
+    const Of agency_, route_;
     std::uint64_t files_ = 0, bytes_ = 0;
   };
 
@@ -63,11 +75,8 @@ class Quotas {
       const std::string& route);
 
  private:
-  struct OnItsWay {
-    std::uint64_t files = 0, bytes = 0;
-    std::chrono::steady_clock::time_point next;  // when what has been taken will have passed at the rate
-  };
   std::optional<OverQuota> add(Reservation& to, std::uint64_t files, std::uint64_t bytes);
+  std::optional<OverQuota> check(const Reservation& of, std::uint64_t files, std::uint64_t bytes);
   void give_back(Reservation& from);
   Micros today(const std::string& timezone);
 

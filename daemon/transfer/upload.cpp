@@ -248,8 +248,9 @@ void Upload::write(std::uint64_t offset, std::vector<std::uint8_t> data, Done do
     self->run(done, [&] {
       const std::uint64_t size = data.size();
       self->take(offset, std::move(data));
-      if (!self->reserved_) return done(std::nullopt);
-      self->desk_.at(self->reserved_->pace(size), [done] { done(std::nullopt); });
+      const auto when = self->reserved_ ? self->reserved_->pace(size) : std::nullopt;
+      if (!when) return done(std::nullopt);
+      self->desk_.at(*when, [done] { done(std::nullopt); });
     });
   });
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <sstream>
+#include <string>
+#include <vector>
 
 #include "daemon/tree/receipts.h"
 #include "policies/route/decide.h"
@@ -90,6 +92,28 @@ std::string what_to_do(const transfer::Transfer& transfer, std::string_view agen
   return "Download it from /collect/" + transfer.route + " and open it with your key: README.txt says how.";
 }
 
+// "2 files a day, 500 bytes a day and 16384 bytes a second"; empty without a quota.
+std::string amounts(const agreement::Quota& quota) {
+  std::vector<std::string> all;
+  if (quota.files_per_day != 0) all.push_back(std::to_string(quota.files_per_day) + " files a day");
+  if (quota.bytes_per_day != 0) all.push_back(std::to_string(quota.bytes_per_day) + " bytes a day");
+  if (quota.bytes_per_second != 0) all.push_back(std::to_string(quota.bytes_per_second) + " bytes a second");
+  std::string text;
+  for (std::size_t i = 0; i < all.size(); ++i)
+    text += (i == 0 ? "" : i + 1 == all.size() ? " and " : ", ") + all[i];
+  return text;
+}
+
+void say_quota(std::ostringstream& out, const agreement::Agency& agency, const std::string& timezone) {
+  const std::string sends = amounts(agency.quota);
+  if (!sends.empty())
+    out << "\nAll accounts of your agency together send at most " << sends << ".\nA day ends at midnight ("
+        << timezone << "). Where a route has a quota too, both hold.\n";
+  if (agency.quota.sessions != 0)
+    out << "\nAll accounts of your agency together have at most " << agency.quota.sessions
+        << " sessions at once.\n";
+}
+
 void list_routes(std::ostringstream& out, const std::vector<const route::Route*>& routes,
                  std::string_view folder) {
   for (const route::Route* route : routes) {
@@ -101,6 +125,8 @@ void list_routes(std::ostringstream& out, const std::vector<const route::Route*>
       if (route->finish == route::Finish::rename) out << ", uploaded under a temporary name and then renamed";
       if (route->finish == route::Finish::manifest)
         out << ", each followed by its NAME.sha256 as sha256sum prints it";
+      if (const std::string sent = amounts(route->quota); !sent.empty())
+        out << ", from all who send on it together at most " << sent;
     }
     out << "\n";
   }
@@ -136,6 +162,7 @@ std::string readme_text(const HubFacts& hub, const route::Policy& policy, const 
          "that you\n"
          "have it and take responsibility for it.\n";
   list_routes(out, route::routes_to(policy, agency.id), "collect");
+  say_quota(out, agency, policy.timezone);
   out << "\n/receipts tells what became of every file, refused ones too, and what to do: NAME.ID.txt in "
          "words. "
          "NAME.ID.receipt\n"

@@ -101,6 +101,19 @@ TEST_F(QuotasTest, WhatIsOnItsWayIsReservedAndGivenBack) {
   EXPECT_FALSE(stage.put("2.csv", "x"));
 }
 
+TEST_F(QuotasTest, WhatBeganWithoutAQuotaCountsForWhoeverGetsOneMeanwhile) {
+  auto open = std::get<std::shared_ptr<Upload>>(stage.begin("1.csv"));
+  ASSERT_FALSE(Stage::write(open, 0, std::string(600, 'x')));
+  set({.bytes_per_day = 1'000}, {.files_per_day = 2});
+  EXPECT_TRUE(stage.put("2.csv", std::string(500, 'x')));
+  EXPECT_EQ(code(), "quota-bytes");
+  EXPECT_FALSE(stage.put("2.csv", std::string(300, 'x')));
+  EXPECT_TRUE(stage.put("3.csv", ""));
+  EXPECT_EQ(code(), "quota-files");
+  EXPECT_FALSE(Stage::write(open, 600, std::string(600, 'x'))) << "it keeps to the policy it began under";
+  EXPECT_FALSE(Stage::wait([&](Done done) { stage.exchange->close(open, std::move(done)); }));
+}
+
 TEST_F(QuotasTest, OfARouteAreForAllWhoSendOnIt) {
   auto changed = std::make_shared<route::Policy>(*stage.policy);
   changed->agencies["delta"] = changed->agencies["alpha"];

@@ -411,5 +411,29 @@ TEST_F(TreeTest, TheReadmeAnnouncesAComingHostKeyToEveryone) {
               std::string::npos);
 }
 
+TEST_F(TreeTest, TheReadmeTellsTheQuotasThatApply) {
+  for (Session* each : {&sender, &receiver})
+    for (const char* word : {"files a day", "bytes a day", "bytes a second", "sessions at once"})
+      EXPECT_EQ(each->read_all("/README.txt").find(word), std::string::npos);
+  auto changed = std::make_shared<route::Policy>(*stage.policy);
+  changed->hash = std::string(64, 'b');
+  changed->agencies["alpha"].quota = {
+      .bytes_per_day = 1'000'000, .files_per_day = 20, .bytes_per_second = 65'536, .sessions = 3};
+  changed->routes["flow"].quota = {.files_per_day = 30};
+  stage.policy = changed;
+  stage.exchange->activate(changed);
+  const auto told = [](Session& each, const std::string& text) {
+    return each.read_all("/README.txt").find(text) != std::string::npos;
+  };
+  EXPECT_TRUE(
+      told(sender,
+           "\r\nAll accounts of your agency together send at most 20 files a day, 1000000 bytes a day and "
+           "65536 bytes a second.\r\nA day ends at midnight (Europe/London). Where a route has a quota "
+           "too, both hold.\r\n"));
+  EXPECT_TRUE(told(sender, "\r\nAll accounts of your agency together have at most 3 sessions at once.\r\n"));
+  EXPECT_TRUE(told(sender, ", from all who send on it together at most 30 files a day\r\n"));
+  EXPECT_FALSE(told(receiver, "files a day")) << "another agency's";
+}
+
 }  // namespace
 }  // namespace chancery::tree
