@@ -127,11 +127,8 @@ class EveryNumber(MessageTest):
         witness = paramiko.SFTPClient.from_transport(self.logged_in())
         for number in NUMBERS:
             for body in BODIES:
-                payload = bytes([number]) + body
-                padding = 16 - (len(payload) + 5) % 8
-                packet = (len(payload) + padding + 1).to_bytes(4, "big") + bytes([padding]) + payload + bytes(padding)
                 with self.server.connect(SOURCE) as connection:
-                    connection.sendall(b"SSH-2.0-x\r\n" + packet * 2)
+                    connection.sendall(b"SSH-2.0-x\r\n" + session_test.packet(bytes([number]) + body) * 2)
                     connection.shutdown(socket.SHUT_WR)
                     came = b""
                     try:
@@ -347,6 +344,37 @@ class Deadline(MessageTest):
             connection.sendall(b"SSH-2.0-x\r\n" + bytes([0, 0, 2, 0, 10, 20] + [0] * 200)[:bytes_of_it])
             self.assert_ends(connection, lambda: None)
             connection.close()
+
+    def exchanging(self):
+        """A connection that has sent a whole KEXINIT, on which the hub waits for the client's share of the secret."""
+        connection = self.server.connect(SOURCE)
+        connection.sendall(b"SSH-2.0-x\r\n" + session_test.kex_init())
+        self.addCleanup(connection.close)
+        return connection
+
+    def test_a_whole_kexinit_and_then_silence(self):
+        self.assert_ends(self.exchanging(), lambda: None)
+
+    def test_messages_to_be_ignored_instead_of_the_exchange(self):
+        connection, ignored = self.exchanging(), session_test.packet(bytes([2]) + (40).to_bytes(4, "big") + bytes(40))
+        self.assert_ends(connection, lambda: connection.sendall(ignored))
+
+    def test_an_exchange_that_stalls_in_its_second_message(self):
+        share = session_test.packet(bytes([30, 0, 0, 0, 32, 9]) + bytes(31))
+        for bytes_of_it in (4, len(share) - 1):
+            connection = self.exchanging()
+            connection.sendall(share[:bytes_of_it])
+            self.assert_ends(connection, lambda: None)
+
+    def test_an_exchange_that_is_never_sealed(self):
+        connection = self.exchanging()
+        connection.sendall(session_test.packet(bytes([30, 0, 0, 0, 32, 9]) + bytes(31)))
+        came = b""
+        while b"ssh-ed25519" not in came.split(b"none", 1)[-1]:  # behind its lists: the host key, and its own share
+            some = connection.recv(4096)
+            self.assertTrue(some, came)
+            came += some
+        self.assert_ends(connection, lambda: None)
 
     def test_bad_signatures_without_end(self):
         client = self.client()

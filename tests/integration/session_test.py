@@ -17,6 +17,18 @@ BIN = pathlib.Path(os.environ["CHANCERY_BIN"])
 MIB = 1024 * 1024
 
 
+def packet(payload):
+    """A message as it goes before keys are exchanged (RFC 4253, 6)."""
+    padding = 16 - (len(payload) + 5) % 8
+    return (len(payload) + padding + 1).to_bytes(4, "big") + bytes([padding]) + payload + bytes(padding)
+
+
+def kex_init(exchange=b"curve25519-sha256"):
+    """The first message of a client that has this exchange, and else what the hub has."""
+    lists = [exchange, b"ssh-ed25519"] + [b"aes128-ctr"] * 2 + [b"hmac-sha2-256-etm@openssh.com"] * 2 + [b"none"] * 2 + [b""] * 2
+    return packet(bytes([20]) + bytes(16) + b"".join(len(each).to_bytes(4, "big") + each for each in lists) + bytes(5))
+
+
 class Server:
     """session_server with its own host key; what it says is kept."""
 
