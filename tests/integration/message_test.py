@@ -7,6 +7,7 @@ import itertools
 import logging
 import socket
 import statistics
+import subprocess
 import sys
 import time
 import unittest
@@ -20,6 +21,7 @@ from paramiko.common import (MSG_CHANNEL_OPEN_SUCCESS, MSG_CHANNEL_SUCCESS, MSG_
                              MSG_USERAUTH_FAILURE, MSG_USERAUTH_PK_OK, MSG_USERAUTH_SUCCESS, cMSG_SERVICE_REQUEST, cMSG_USERAUTH_REQUEST)
 from paramiko.message import Message
 
+import hub
 import session_test
 
 logging.disable(logging.CRITICAL)  # it logs every refusal, which is what is wanted here
@@ -280,10 +282,15 @@ class Logins(MessageTest):
         self.server.expect("session of bob from 127.9.0.1 ended")
 
     def test_known_and_unknown_users_are_answered_alike(self):
-        other = paramiko.Ed25519Key(filename=str(self.keys["stranger"]))
-        client = self.begun()
-        taken, answers = {"alice": [], "nobod": []}, set()
+        self.assert_alike("alice", "nobod", paramiko.Ed25519Key(filename=str(self.keys["stranger"])))
+
+    def assert_alike(self, known, unknown, other):
+        """Who asks for either with another's key gets the same answer, in the same time."""
+        taken, answers, client = {known: [], unknown: []}, set(), self.begun()
         for turn in range(300):
+            if turn % 40 == 39:  # before its attempts are used up
+                client.close()
+                client = self.begun()
             for user in taken if turn % 2 else reversed(taken):
                 begun = time.perf_counter()
                 self.request(client, user, other)
@@ -294,6 +301,28 @@ class Logins(MessageTest):
         known, unknown = (statistics.median(times) for times in taken.values())
         print(f"{known * 1e6:.0f} and {unknown * 1e6:.0f} us ", file=sys.stderr, end="")
         self.assertLess(abs(known - unknown), 0.25 * max(known, unknown) + 100e-6)
+
+
+class WholeHub(hub.HubCase):
+    """The look-up of a whole hub, in its policy."""
+
+    client, begun, request, answer, assert_alike = (
+        MessageTest.client, Logins.begun, Logins.request, staticmethod(Logins.answer), Logins.assert_alike)
+    connect = session_test.Server.connect
+
+    @classmethod
+    def setUpClass(cls):
+        cls.hub = hub.Hub()
+        cls.addClassCleanup(cls.hub.__exit__, None, None, None)
+        with open(cls.hub.directory / "chancery.toml", "a", encoding="utf-8") as settings:
+            settings.write("\n[limits]\nattempts = 100\nlogin_seconds = 600\n")
+        cls.hub.start()
+
+    def test_known_and_unknown_users_are_answered_alike(self):
+        self.server, self.port, stranger = self, self.hub.port, self.hub.root / "stranger"
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", stranger], check=True)
+        known = self.hub.user(self.hub.sender)
+        self.assert_alike(known, known[:-1] + "x", paramiko.Ed25519Key(filename=str(stranger)))
 
 
 class Deadline(MessageTest):
