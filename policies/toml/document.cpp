@@ -57,8 +57,7 @@ std::optional<std::string> read_all(int file, std::string& reason) {
       return std::nullopt;
     }
     if (count == 0) {
-      bytes.resize(filled);
-      return bytes;
+      return bytes.substr(0, filled);  // without the room for the largest: a policy keeps all its files
     }
     filled += static_cast<std::size_t>(count);
   }

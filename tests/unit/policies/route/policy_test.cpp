@@ -91,6 +91,7 @@ TEST_F(PolicyFiles, AreReadWhole) {
   EXPECT_EQ(other.finish, Finish::close);
   EXPECT_EQ(other.state, State::draft);
   EXPECT_EQ(policy.files.size(), 6U);
+  for (const auto& [path, bytes] : policy.files) EXPECT_LE(bytes.capacity(), bytes.size() + 16) << path;
   const auto login = policy.find_login("acute-1");
   ASSERT_TRUE(login);
   EXPECT_EQ(login->agency->id, "acute");
