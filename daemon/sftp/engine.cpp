@@ -23,6 +23,8 @@ constexpr std::uint32_t kProtocol = 3;
 constexpr std::size_t kLengthBytes = 4;
 // Section 3: what every client must be able to take. Names are not worth longer packets.
 constexpr std::size_t kNamesBytes = 34000;
+// A DATA up to its data: length, type, id, length of data.
+constexpr std::size_t kDataHead = kLengthBytes + 1 + 4 + 4;
 // A WRITE up to its data: type, id, handle, offset, length of data.
 constexpr std::size_t kWriteHead = 1 + 4 + 4 + kHandleBytes + 8 + 4;
 // What a packet may hold besides the data of a WRITE or of a reply to READ.
@@ -109,6 +111,14 @@ struct Engine::State {
     reason = std::move(why);
     head.clear();
     tail.clear();
+  }
+
+  // For data that is sent, and for what else is being read: answers that made it grow one by one would be
+  // copied into ever larger buffers, of up to three times what is held.
+  void make_room(std::size_t bytes) {
+    const std::size_t needed = output.size() + kDataHead + bytes;
+    if (needed <= output.capacity()) return;
+    output.reserve(needed + std::min<std::size_t>(held, limits.held_bytes));
   }
 
   std::size_t feed(Bytes bytes);
@@ -362,6 +372,7 @@ bool Engine::State::send(const Unanswered& request, std::uint64_t, DataReply& an
     status(request.client_id, Status::eof, "");
     return true;
   }
+  make_room(answer.data.size());
   Writer writer(output, kData);
   writer.number(request.client_id);
   writer.data(Bytes(answer.data).first(std::min<std::size_t>(answer.data.size(), request.length)));

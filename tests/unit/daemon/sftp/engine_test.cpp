@@ -296,6 +296,20 @@ TEST(Engine, StopsConsumingWhileItsOutputIsNotTaken) {
   EXPECT_EQ(server.engine.feed(bad), bad.size());
 }
 
+TEST(Engine, TakesNoMoreRoomForDataThanItHolds) {
+  Server server;
+  const HandleId handle = server.opened();
+  constexpr std::uint32_t kLength = 255 * 1024;
+  server.asked.clear();
+  for (std::uint32_t id = 0; id < 17; ++id)
+    server.engine.feed(read(id, handle, std::uint64_t{id} * kLength, kLength).bytes());
+  ASSERT_EQ(server.asked.size(), 17u);
+  for (const Request& read : server.asked) server.engine.reply(read.id, DataReply{Buffer(kLength, 'x')});
+  const Buffer output = server.engine.take_output();
+  EXPECT_GT(output.size(), 17u * kLength);
+  EXPECT_LE(output.capacity(), Limits().held_bytes + 2 * kLength);
+}
+
 TEST(Engine, AnswersLimitsItself) {
   Server server;
   const auto replies = server.send(Packet(200).u32(3).text("limits@openssh.com").bytes());
