@@ -67,8 +67,12 @@ std::string needed(const cxxopts::ParseResult& parsed, const std::string& option
 }
 
 bool confirmed(const std::string& question, bool yes) {
-  if (yes || ::isatty(STDIN_FILENO) == 0) {
+  if (yes) {
     return true;
+  }
+  if (::isatty(STDIN_FILENO) == 0) {
+    std::cerr << question << " Nobody can be asked here: give --yes to go on.\n";
+    return false;
   }
   std::cerr << question << " Type yes to go on: " << std::flush;
   std::string answer;

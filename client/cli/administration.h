@@ -23,7 +23,7 @@ std::string socket_of(const cxxopts::ParseResult& parsed);
 // The value of an option that must be given.
 std::string needed(const cxxopts::ParseResult& parsed, const std::string& option);
 
-// Asks on a terminal, unless `yes`; what is not a terminal is not asked. False for anything but "yes".
+// Asks on a terminal, unless `yes`. False for any answer but "yes", and where there is no terminal to ask on.
 bool confirmed(const std::string& question, bool yes);
 
 // Prints why something was not done and answers the exit code; kOk when it was.

@@ -115,6 +115,10 @@ class Erasure(unittest.TestCase):
             hub.chancery("ledger", "hold", "clear", *held, socket_path)
             self.assertIn("no hold", hub.chancery("ledger", "hold", "list", socket_path).stdout)
 
+            unasked = hub.chancery("erase", "--transfer", transfer, *why[:-1], socket_path, check=False)
+            self.assertEqual(unasked.returncode, 1, unasked.stderr)
+            self.assertIn("give --yes", unasked.stderr)
+            self.assertIn("nothing was erased", unasked.stderr)
             done = hub.chancery("erase", "--transfer", transfer, *why, socket_path)
             self.assertIn("done at entry", done.stdout)
             again = hub.chancery("erase", "--transfer", transfer, *why, socket_path, check=False)
@@ -122,7 +126,7 @@ class Erasure(unittest.TestCase):
             self.assertIn("erased already", again.stderr)
             for wrong in (("--seqs", "9999"), ("--seqs", "x"), ("--seqs", str(accepted["seq"]), "--basis", "boredom")):
                 options = dict(zip(why[::2], why[1::2])) | dict(zip(wrong[::2], wrong[1::2]))
-                no = hub.chancery("erase", *[w for pair in options.items() for w in pair if w], socket_path, check=False)
+                no = hub.chancery("erase", *[w for pair in options.items() for w in pair], "--yes", socket_path, check=False)
                 self.assertEqual(no.returncode, 1, no.stderr)
             usage = hub.chancery("erase", "--basis", "request", "--reference", "x", socket_path, check=False)
             self.assertEqual(usage.returncode, 2, usage.stderr)

@@ -151,7 +151,8 @@ class Hub:
     # --- the command ---
 
     def chancery(self, *arguments, check=True, text=True):
-        done = subprocess.run([str(BIN / "chancery"), *map(str, arguments)], capture_output=True, text=text, timeout=300)
+        done = subprocess.run([str(BIN / "chancery"), *map(str, arguments)], capture_output=True, text=text, timeout=300,
+                              stdin=subprocess.DEVNULL)
         if check and done.returncode != 0:
             raise AssertionError(f"chancery {arguments} exited with {done.returncode}:\n{done.stdout}\n{done.stderr}")
         return done
