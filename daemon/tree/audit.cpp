@@ -62,18 +62,21 @@ void Audit::touch() {
 }
 
 bool Audit::is_due() const {
-  const std::lock_guard lock(mutex_);
   const auto now = now_();
   return (!refreshed_ || now - *refreshed_ >= kFresh) && (!used_ || now - *used_ >= kInUse);
 }
 
 void Audit::refresh() {
-  if (!is_due()) return;
-  const std::unique_lock lock(refreshing_, std::try_to_lock);
-  if (!lock || !is_due()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    if (refreshing_ || !is_due()) return;
+    refreshing_ = true;
+  }
   refresh_();
-  const std::lock_guard set(mutex_);
+  const std::lock_guard lock(mutex_);
+  refreshing_ = false;
   refreshed_ = now_();
+  refreshing_ended_.notify_all();
 }
 
 std::optional<Audit::Node> Audit::find(const std::string& path) {
@@ -85,9 +88,10 @@ std::vector<std::pair<std::string, Audit::Node>> Audit::list(const std::string& 
   if (path.empty()) {
     refresh();
     // One that somebody else has begun.
-    const std::unique_lock lock(refreshing_, kPatience);
-    if (!lock) throw std::runtime_error("the export is being brought up to date");
-    touch();
+    std::unique_lock lock(mutex_);
+    if (!refreshing_ended_.wait_for(lock, kPatience, [this] { return !refreshing_; }))
+      throw std::runtime_error("the export is being brought up to date");
+    used_ = now_();
   }
   touch();
   std::vector<std::pair<std::string, Node>> nodes;

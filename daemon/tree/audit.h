@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -45,7 +46,7 @@ class Audit {
   static constexpr std::chrono::seconds kFresh{60};  // it is not brought up to date sooner again
   static constexpr std::chrono::seconds kInUse{60};  // after the last reading
 
-  // `refresh` brings the export up to date; what goes wrong it says to the log itself.
+  // `refresh` brings the export up to date; what goes wrong it says to the log itself and does not throw.
   Audit(std::filesystem::path folder, std::function<void()> refresh,
         std::function<Clock::time_point()> now = Clock::now);
 
@@ -62,14 +63,15 @@ class Audit {
  private:
   std::optional<std::filesystem::path> place(const std::string& path) const;
   void touch();
-  bool is_due() const;
+  bool is_due() const;  // mutex_ is held
 
   const std::filesystem::path folder_;
   const std::function<void()> refresh_;
   const std::function<Clock::time_point()> now_;
   mutable std::mutex mutex_;
   std::optional<Clock::time_point> refreshed_, used_;
-  std::timed_mutex refreshing_;
+  bool refreshing_ = false;
+  std::condition_variable refreshing_ended_;
 };
 
 }  // namespace chancery::tree
