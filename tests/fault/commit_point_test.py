@@ -60,6 +60,14 @@ class CommitPoint(unittest.TestCase):
         finally:
             self.hub.port = port
 
+    def stop(self, name):
+        """SIGSTOP, and all of its threads have stopped: the signal alone only asks for it."""
+        process = self.hub.processes[name]
+        process.send_signal(signal.SIGSTOP)
+        tasks = pathlib.Path(f"/proc/{process.pid}/task")
+        wait_until(f"the stop of {name}", lambda: all(
+            (task / "stat").read_text().rpartition(")")[2].split()[0] == "T" for task in tasks.iterdir()))
+
     def kill(self, name):
         """kill -9; the hub's list keeps it until restart()."""
         self.hub.processes[name].kill()
@@ -120,7 +128,7 @@ class CommitPoint(unittest.TestCase):
 
     def when_the_answer_is_handed_over(self):
         def stop_hand_over_kill(hand_over):
-            self.hub.processes["chanceryd"].send_signal(signal.SIGSTOP)
+            self.stop("chanceryd")
             hand_over()
             self.kill("chanceryd")
         self.ledger.on_commit = stop_hand_over_kill
@@ -145,7 +153,7 @@ class CommitPoint(unittest.TestCase):
 
         def kill(hand_over):
             if which == "when it is asked":
-                self.hub.processes["chancery-ledgerd"].send_signal(signal.SIGSTOP)
+                self.stop("chancery-ledgerd")
                 hand_over()
             self.kill("chancery-ledgerd")
             killed.set()
@@ -160,7 +168,6 @@ class CommitPoint(unittest.TestCase):
         wait_until("the hub's resolution", lambda: "answers again" in self.hub.log("chanceryd") and self.delivered(), 30)
         self.check("rows.bin", hashlib.sha256(content).hexdigest(), 1)
         self.repeat("rows.bin", content, 1)
-
 
     def run_ledgerd_back(self, finish, which):
         """The service is back before the client is answered: it hears what became of its file."""
