@@ -49,11 +49,11 @@ TEST(Hub, HasAnAppliancesDefaults) {
 }
 
 TEST(Hub, TakesWhatItIsGiven) {
-  const Hub hub = read(
-      kLeast +
-      "timezone = \"Europe/Paris\"\nalgorithms = \"compatible\"\nio_threads = 3\ntemporary_suffixes = [\".up\"]\n"
-      "[listen]\naddress = \"::\"\nport = 0\n[limits]\nattempts = 2\nidle_seconds = 10\n"
-      "[paths]\nobjects = \"var/objects\"\nledger = \"/srv/ledger\"\n");
+  const Hub hub = read(kLeast +
+                       "timezone = \"Europe/Paris\"\nalgorithms = \"compatible\"\nio_threads = "
+                       "3\ntemporary_suffixes = [\".up\"]\n"
+                       "[listen]\naddress = \"::\"\nport = 0\n[limits]\nattempts = 2\nidle_seconds = 10\n"
+                       "[paths]\nobjects = \"var/objects\"\nledger = \"/srv/ledger\"\n");
   EXPECT_EQ(hub.timezone, "Europe/Paris");
   EXPECT_EQ(hub.algorithms, Algorithms::compatible);
   EXPECT_EQ(hub.io_threads, 3U);
