@@ -26,11 +26,13 @@ def add(a, b):
 
 def decode_point(data):
     y, sign = int.from_bytes(data, "little") & (2**255 - 1), data[31] >> 7
+    if y >= P:
+        return None
     square = (y * y - 1) * pow(D * y * y + 1, -1, P) % P
     x = pow(square, (P + 3) // 8, P)
     if x * x % P != square:
         x = x * pow(2, (P - 1) // 4, P) % P
-    if x * x % P != square:
+    if x * x % P != square or (x == 0 and sign):
         return None
     x = P - x if x & 1 != sign else x
     return x % P, y % P, 1, x * y % P
@@ -52,16 +54,32 @@ def multiples(point):
 BASE = decode_point(bytes([0x58]) + bytes([0x66]) * 31)
 
 
+def sum_of_multiples(*pairs):
+    sum_ = (0, 1, 1, 0)
+    for scalar, point in pairs:
+        for row, byte in zip(multiples(point), scalar.to_bytes(32, "little")):
+            sum_ = add(sum_, row[byte])
+    return sum_
+
+
+@functools.lru_cache(maxsize=32)
+def negated_key(public):
+    """None for a key that is refused: no point in canonical form, or not one of the order L."""
+    point = decode_point(public)
+    if point is None or point[0] == 0:
+        return None
+    negated = (P - point[0], point[1], 1, P - point[3])
+    x, y, z, _ = sum_of_multiples((L, negated))
+    return negated if x % P == 0 and y == z else None
+
+
 def ed25519_verifies(public, message, signature):
-    point = decode_point(public) if len(signature) == 64 else None
+    key = negated_key(public) if len(signature) == 64 else None
     s = int.from_bytes(signature[32:], "little")
-    if point is None or s >= L:
+    if key is None or s >= L:
         return False
     k = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % L
-    sum_ = (0, 1, 1, 0)
-    for scalar, of in ((s, BASE), (k, (P - point[0], point[1], 1, P - point[3]))):
-        for row, byte in zip(multiples(of), scalar.to_bytes(32, "little")):
-            sum_ = add(sum_, row[byte])
+    sum_ = sum_of_multiples((s, BASE), (k, key))
     inverse = pow(sum_[2], -1, P)
     x, y = sum_[0] * inverse % P, sum_[1] * inverse % P
     return (y | (x & 1) << 255).to_bytes(32, "little") == signature[:32]

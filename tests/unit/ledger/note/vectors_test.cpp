@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <iterator>
 
@@ -35,22 +36,26 @@ bool has_flag(const json::value& row, std::string_view flag) {
 
 std::string text_of(const json::value& row, const char* key) { return std::string(row.at(key).as_string()); }
 
+constexpr std::array<std::string_view, 5> kRefused{"low_order_residue", "non_canonical_R", "low_order_A",
+                                                   "low_order_component_A", "non_canonical_A"};
+
 void expect_ed25519(const json::array& rows) {
   for (const json::value& row : rows) {
     const VerifierKey key(KeyType::ed25519, "example.org/vector", unhex(text_of(row, "key")));
-    const bool expected = !has_flag(row, "low_order_residue") && !has_flag(row, "non_canonical_R");
+    const bool expected = std::none_of(kRefused.begin(), kRefused.end(),
+                                       [&](std::string_view flag) { return has_flag(row, flag); });
     EXPECT_EQ(key.verify(text_of(row, "msg"), unhex(text_of(row, "sig"))), expected)
         << row.at("number") << " " << row.at("flags");
   }
 }
 
-TEST(Ed25519Vectors, CoreIsAnsweredWithoutTheCofactor) {
+TEST(Ed25519Vectors, CoreIsAnsweredStrictly) {
   const json::value rows = json::parse(vectors::core("ed25519/core.json"));
   ASSERT_GT(rows.as_array().size(), 40U);
   expect_ed25519(rows.as_array());
 }
 
-TEST(Ed25519Vectors, WholeSetIsAnsweredWithoutTheCofactor) {
+TEST(Ed25519Vectors, WholeSetIsAnsweredStrictly) {
   const auto folder = vectors::whole_set("ed25519");
   if (!folder) {
     GTEST_SKIP() << vectors::kNoWholeSet;
