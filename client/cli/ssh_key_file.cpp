@@ -43,16 +43,14 @@ Secret public_blob(std::span<const std::uint8_t> key) {
 }
 
 // The part that a passphrase would encrypt.
-Secret private_section(const Secret& seed, std::span<const std::uint8_t> key, const std::string& comment,
+Secret private_section(const Botan::Ed25519_PrivateKey& pair, const std::string& comment,
                        std::uint32_t check) {
   Secret section;
   put_number(section, check);  // twice: how a reader notices a wrong passphrase
   put_number(section, check);
   put_string(section, kAlgorithm);
-  put_string(section, key);
-  Secret both = seed;
-  both.insert(both.end(), key.begin(), key.end());
-  put_string(section, both);
+  put_string(section, pair.public_key_bits());
+  put_string(section, pair.raw_private_key_bits());  // the seed, and the public key again
   put_string(section, comment);
   for (std::uint8_t padding = 1; section.size() % kBlock != 0; ++padding) {
     section.push_back(padding);
@@ -73,9 +71,8 @@ std::string armored(const Secret& bytes) {
 
 SshKeyPair make_ssh_key(const std::string& comment) {
   Botan::AutoSeeded_RNG random;
-  const Secret seed = random.random_vec<Secret>(32);
-  const std::vector<std::uint8_t> key = Botan::Ed25519_PrivateKey(seed).public_key_bits();
-  const Secret blob = public_blob(key);
+  const Botan::Ed25519_PrivateKey pair(random);
+  const Secret blob = public_blob(pair.public_key_bits());
   const Secret check = random.random_vec<Secret>(4);
 
   Secret file;
@@ -86,7 +83,7 @@ SshKeyPair make_ssh_key(const std::string& comment) {
   put_string(file, "");      // its options
   put_number(file, 1);       // keys
   put_string(file, blob);
-  put_string(file, private_section(seed, key, comment,
+  put_string(file, private_section(pair, comment,
                                    (std::uint32_t{check[0]} << 24U) | (std::uint32_t{check[1]} << 16U) |
                                        (std::uint32_t{check[2]} << 8U) | std::uint32_t{check[3]}));
   return {armored(file),

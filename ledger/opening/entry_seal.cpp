@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include <botan/aead.h>
+#include <botan/exceptn.h>
 
 #include "ledger/opening/length.h"
 
