@@ -22,7 +22,6 @@ namespace {
 
 constexpr std::size_t kIdDigits = 32;
 constexpr std::time_t kOrphanSeconds = std::time_t{30} * 24 * 3600;
-constexpr std::uint64_t kWritebackStep = 8 << 20;  // bytes after which the kernel is asked to begin writing
 
 [[noreturn]] void fail(const std::string& what) {
   throw std::system_error(errno, std::generic_category(), what);
@@ -91,46 +90,26 @@ Draft::Draft(const ObjectStore& store, ObjectId id, std::string temporary_name, 
     : store_(&store),
       id_(std::move(id)),
       temporary_name_(std::move(temporary_name)),
-      file_(std::move(file)) {}
+      file_(std::move(file)),
+      writer_(file_.get()) {}
 
 Draft::Draft(Draft&& other) noexcept
     : store_(other.store_),
       id_(std::move(other.id_)),
       temporary_name_(std::move(other.temporary_name_)),
       file_(std::move(other.file_)),
-      size_(other.size_),
-      written_back_(other.written_back_),
+      writer_(std::move(other.writer_)),
       kept_(std::exchange(other.kept_, true)) {}
 
 Draft::~Draft() {
   if (!kept_) ::unlinkat(store_->temporary_.get(), temporary_name_.c_str(), 0);
 }
 
-void Draft::write(std::span<const std::uint8_t> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::write(file_.get(), bytes.data(), bytes.size());
-    if (count < 0) {
-      if (errno == EINTR) continue;
-      fail("cannot write an object");
-    }
-    bytes = bytes.subspan(static_cast<std::size_t>(count));
-    size_ += static_cast<std::uint64_t>(count);
-  }
-  if (size_ - written_back_ >= kWritebackStep) start_writeback();
-}
-
-// The final fdatasync of a large object is short when most of it is on the disk by then. Only a hint:
-// durability is keep()'s alone.
-void Draft::start_writeback() {
-  ::sync_file_range(file_.get(), static_cast<off64_t>(written_back_),
-                    static_cast<off64_t>(size_ - written_back_), SYNC_FILE_RANGE_WRITE);
-  written_back_ = size_;
-}
-
 // The name comes before the flushes, so that both can be under way at once: a file system then writes one
 // commit of its journal for them, not two one after the other. What a crash leaves between is an object that
 // no entry names.
 void Draft::keep() {
+  writer_.finish();
   const int shelf = store_->shelves_[shelf_of(id_)].get();
   if (::renameat(store_->temporary_.get(), temporary_name_.c_str(), shelf, file_name(id_).c_str()) != 0)
     fail("cannot move an object to its place");

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "daemon/object/writer.h"
+
 // Sealed objects on disk: OBJECTS/ab/ID.age once kept, OBJECTS/tmp/ while they are written. Only ciphertext
 // comes here. Paths are made of hex digits and of ids that the policy knows, never of anything a peer sent.
 namespace chancery::object {
@@ -39,7 +41,7 @@ class Draft {
   Draft(Draft&& other) noexcept;
   Draft& operator=(Draft&&) = delete;
 
-  void write(std::span<const std::uint8_t> bytes);
+  void write(std::span<const std::uint8_t> bytes) { writer_.write(bytes); }
 
   // Makes the object durable under its id: rename into a directory that is there already, then fdatasync and
   // fsync of that directory at once. When it returns, the object survives a power cut; when it throws, the
@@ -47,19 +49,17 @@ class Draft {
   void keep();
 
   const ObjectId& id() const { return id_; }
-  std::uint64_t size() const { return size_; }
+  std::uint64_t size() const { return writer_.size(); }
 
  private:
   friend class ObjectStore;
   Draft(const class ObjectStore& store, ObjectId id, std::string temporary_name, Descriptor file);
-  void start_writeback();
 
   const ObjectStore* store_;
   ObjectId id_;
   std::string temporary_name_;
   Descriptor file_;
-  std::uint64_t size_ = 0;
-  std::uint64_t written_back_ = 0;
+  Writer writer_;  // of file_, which is there longer
   bool kept_ = false;
 };
 

@@ -1,0 +1,103 @@
+#include "daemon/object/writer.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <future>
+#include <new>
+#include <system_error>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace chancery::object {
+
+namespace {
+
+constexpr std::size_t kBlock = 4096;  // what offset, size and address of a direct write must be multiples of
+constexpr std::size_t kPiece = std::size_t{1} << 20U;
+constexpr std::uint64_t kDirectFrom = 8 * kPiece;
+static_assert(kDirectFrom % kBlock == 0 && kPiece % kBlock == 0);
+
+bool set_direct(int file, bool direct) {
+  const int flags = ::fcntl(file, F_GETFL);
+  const int wanted = direct ? flags | O_DIRECT : flags & ~O_DIRECT;
+  return flags >= 0 && flags != wanted && ::fcntl(file, F_SETFL, wanted) == 0;
+}
+
+// Some file systems let a file be set so, and find out when it is written; then it goes through the cache
+// after all.
+void write_all(int file, std::span<const std::uint8_t> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::write(file, bytes.data(), bytes.size());
+    if (count >= 0) {
+      bytes = bytes.subspan(static_cast<std::size_t>(count));
+      continue;
+    }
+    const int error = errno;
+    if (error == EINTR || (error == EINVAL && set_direct(file, false))) continue;
+    throw std::system_error(error, std::generic_category(), "cannot write an object");
+  }
+}
+
+struct Piece {
+  alignas(kBlock) std::array<std::uint8_t, kPiece> bytes;
+};
+
+}  // namespace
+
+struct Writer::Gathered {
+  std::array<std::unique_ptr<Piece>, 2> pieces;
+  std::size_t current = 0;    // which of them is being filled
+  std::size_t used = 0;       // bytes of it
+  std::future<void> writing;  // the other one, if it is on its way
+};
+
+Writer::Writer(int file) : file_(file) {}
+Writer::~Writer() = default;  // a write on its way is waited for
+Writer::Writer(Writer&&) noexcept = default;
+
+void Writer::write(std::span<const std::uint8_t> bytes) {
+  if (size_ < kDirectFrom && size_ + bytes.size() >= kDirectFrom) {
+    const auto before = bytes.first(kDirectFrom - size_);
+    write_all(file_, before);
+    size_ += before.size();
+    bytes = bytes.subspan(before.size());
+    if (set_direct(file_, true)) {
+      gathered_ = std::make_unique<Gathered>();
+      for (auto& piece : gathered_->pieces) piece.reset(new Piece);  // not filled with zeros first
+    }
+  }
+  if (gathered_)
+    gather(bytes);
+  else
+    write_all(file_, bytes);
+  size_ += bytes.size();
+}
+
+void Writer::gather(std::span<const std::uint8_t> bytes) {
+  Gathered& all = *gathered_;
+  while (!bytes.empty()) {
+    auto& piece = all.pieces[all.current]->bytes;
+    const auto taken = bytes.first(std::min(bytes.size(), kPiece - all.used));
+    std::ranges::copy(taken, piece.begin() + static_cast<std::ptrdiff_t>(all.used));
+    all.used += taken.size();
+    bytes = bytes.subspan(taken.size());
+    if (all.used < kPiece) return;
+    if (all.writing.valid()) all.writing.get();
+    all.writing = std::async(std::launch::async, [file = file_, &piece] { write_all(file, piece); });
+    all.current = 1 - all.current;
+    all.used = 0;
+  }
+}
+
+void Writer::finish() {
+  if (!gathered_) return;
+  if (gathered_->writing.valid()) gathered_->writing.get();
+  set_direct(file_, false);  // what is left is no whole number of blocks
+  write_all(file_, std::span(gathered_->pieces[gathered_->current]->bytes).first(gathered_->used));
+  gathered_.reset();
+}
+
+}  // namespace chancery::object
