@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 namespace chancery::object {
@@ -16,8 +17,8 @@ namespace chancery::object {
 namespace {
 
 constexpr std::size_t kBlock = 4096;  // what offset, size and address of a direct write must be multiples of
-constexpr std::size_t kPiece = std::size_t{1} << 20U;
-constexpr std::uint64_t kDirectFrom = 8 * kPiece;
+constexpr std::size_t kPiece = std::size_t{1} << 19U;
+constexpr std::uint64_t kDirectFrom = 16 * kPiece;
 static_assert(kDirectFrom % kBlock == 0 && kPiece % kBlock == 0);
 
 bool set_direct(int file, bool direct) {
@@ -41,14 +42,22 @@ void write_all(int file, std::span<const std::uint8_t> bytes) {
   }
 }
 
-struct Piece {
-  alignas(kBlock) std::array<std::uint8_t, kPiece> bytes;
+// Pages of its own, which no allocator keeps afterwards.
+struct Unmap {
+  void operator()(std::uint8_t* pages) const noexcept { ::munmap(pages, kPiece); }
 };
+using Piece = std::unique_ptr<std::uint8_t, Unmap>;
+
+Piece make_piece() {
+  void* const pages = ::mmap(nullptr, kPiece, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (pages == MAP_FAILED) throw std::bad_alloc();
+  return Piece(static_cast<std::uint8_t*>(pages));
+}
 
 }  // namespace
 
 struct Writer::Gathered {
-  std::array<std::unique_ptr<Piece>, 2> pieces;
+  std::array<Piece, 2> pieces{make_piece(), make_piece()};
   std::size_t current = 0;    // which of them is being filled
   std::size_t used = 0;       // bytes of it
   std::future<void> writing;  // the other one, if it is on its way
@@ -64,10 +73,7 @@ void Writer::write(std::span<const std::uint8_t> bytes) {
     write_all(file_, before);
     size_ += before.size();
     bytes = bytes.subspan(before.size());
-    if (set_direct(file_, true)) {
-      gathered_ = std::make_unique<Gathered>();
-      for (auto& piece : gathered_->pieces) piece.reset(new Piece);  // not filled with zeros first
-    }
+    if (set_direct(file_, true)) gathered_ = std::make_unique<Gathered>();
   }
   if (gathered_)
     gather(bytes);
@@ -79,14 +85,14 @@ void Writer::write(std::span<const std::uint8_t> bytes) {
 void Writer::gather(std::span<const std::uint8_t> bytes) {
   Gathered& all = *gathered_;
   while (!bytes.empty()) {
-    auto& piece = all.pieces[all.current]->bytes;
+    const std::span piece(all.pieces[all.current].get(), kPiece);
     const auto taken = bytes.first(std::min(bytes.size(), kPiece - all.used));
     std::ranges::copy(taken, piece.begin() + static_cast<std::ptrdiff_t>(all.used));
     all.used += taken.size();
     bytes = bytes.subspan(taken.size());
     if (all.used < kPiece) return;
     if (all.writing.valid()) all.writing.get();
-    all.writing = std::async(std::launch::async, [file = file_, &piece] { write_all(file, piece); });
+    all.writing = std::async(std::launch::async, [file = file_, piece] { write_all(file, piece); });
     all.current = 1 - all.current;
     all.used = 0;
   }
@@ -96,7 +102,7 @@ void Writer::finish() {
   if (!gathered_) return;
   if (gathered_->writing.valid()) gathered_->writing.get();
   set_direct(file_, false);  // what is left is no whole number of blocks
-  write_all(file_, std::span(gathered_->pieces[gathered_->current]->bytes).first(gathered_->used));
+  write_all(file_, {gathered_->pieces[gathered_->current].get(), gathered_->used});
   gathered_.reset();
 }
 

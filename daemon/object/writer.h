@@ -8,8 +8,7 @@ namespace chancery::object {
 
 // Writes a file from its start to its end; a large one, from 8 MiB on, past the page cache where the file
 // system can: nothing is copied there nor pushes out of it what others use, the disk holds the writer back
-// and not only the flush at the end, and one MiB is written while the next is gathered (2 MiB of memory). Not
-// thread-safe.
+// and not only the flush at the end, and 512 KiB are written while the next are gathered. Not thread-safe.
 class Writer {
  public:
   // `file`, which is empty, must outlive it.
