@@ -1,5 +1,7 @@
 #include <algorithm>
 
+#include <botan/hex.h>
+
 #include "daemon/transfer/projection_state.h"
 
 namespace chancery::transfer {
@@ -7,14 +9,14 @@ namespace chancery::transfer {
 namespace {
 
 std::string hex(const std::optional<entry::Hash>& hash) {
-  if (!hash) return {};
-  std::string text;
-  for (const std::size_t half : {std::size_t{0}, hash->size() / 2}) {
-    entry::EventId bytes{};
-    std::copy_n(hash->begin() + static_cast<std::ptrdiff_t>(half), bytes.size(), bytes.begin());
-    text += entry::to_hex(bytes);
-  }
-  return text;
+  return hash ? Botan::hex_encode(*hash, false) : std::string();
+}
+
+// What a map has for a key, or null: also when there is no key, because its name was never seen.
+template <typename Map>
+const typename Map::mapped_type* find_in(const Map& map, const std::optional<typename Map::key_type>& key) {
+  const auto found = key ? map.find(*key) : map.end();
+  return found == map.end() ? nullptr : &found->second;
 }
 
 // "2026-11"
@@ -93,10 +95,9 @@ std::optional<Projection::State::Folder> Projection::State::find_folder(std::str
 Tally Projection::State::since(const std::map<Names::Id, Quarters>& of, std::string_view id,
                                Micros since) const {
   Tally sum;
-  const auto name = names.find(id);
-  const auto found = name ? of.find(*name) : of.end();
-  if (found == of.end()) return sum;
-  for (auto i = found->second.lower_bound(since); i != found->second.end(); ++i) {
+  const Quarters* const quarters = find_in(of, names.find(id));
+  if (quarters == nullptr) return sum;
+  for (auto i = quarters->lower_bound(since); i != quarters->end(); ++i) {
     sum.files += i->second.files;
     sum.bytes += i->second.bytes;
   }
@@ -134,14 +135,12 @@ std::vector<Transfer> Projection::sent(std::string_view agency, std::string_view
   const State& state = *state_;
   const std::shared_lock lock(state.mutex);
   std::vector<Transfer> result;
-  const auto name = state.find_folder(agency, route);
-  const auto folder = name ? state.sent.find(*name) : state.sent.end();
-  if (folder == state.sent.end()) return result;
-  const Sent& sent = folder->second;
-  for (auto one = sent.in_order.rbegin(); one != sent.in_order.rend(); ++one) {
+  const Sent* const sent = find_in(state.sent, state.find_folder(agency, route));
+  if (sent == nullptr) return result;
+  for (auto one = sent->in_order.rbegin(); one != sent->in_order.rend(); ++one) {
     const TransferRecord& transfer = state.transfers[*one];
     if (transfer.time < since) break;  // the ledger's times never go backwards
-    if (sent.newest.find(transfer.name) == *one) result.push_back(state.transfer_of(*one));
+    if (sent->newest.find(transfer.name) == *one) result.push_back(state.transfer_of(*one));
   }
   return result;
 }
@@ -150,9 +149,8 @@ std::optional<Transfer> Projection::find_sent(std::string_view agency, std::stri
                                               std::string_view name, Micros since) const {
   const State& state = *state_;
   const std::shared_lock lock(state.mutex);
-  const auto key = state.find_folder(agency, route);
-  const auto folder = key ? state.sent.find(*key) : state.sent.end();
-  const Index found = folder == state.sent.end() ? kNone : folder->second.newest.find(name);
+  const Sent* const sent = find_in(state.sent, state.find_folder(agency, route));
+  const Index found = sent == nullptr ? kNone : sent->newest.find(name);
   if (found == kNone || state.transfers[found].time < since) return std::nullopt;
   return state.transfer_of(found);
 }
@@ -161,10 +159,9 @@ std::vector<Delivery> Projection::waiting(std::string_view agency, std::string_v
   const State& state = *state_;
   const std::shared_lock lock(state.mutex);
   std::vector<Delivery> result;
-  const auto key = state.find_folder(agency, route);
-  const auto folder = key ? state.waiting.find(*key) : state.waiting.end();
-  if (folder == state.waiting.end()) return result;
-  for (const Index delivery : folder->second) result.push_back(state.delivery_of(delivery));
+  const State::Waiting* const waiting = find_in(state.waiting, state.find_folder(agency, route));
+  if (waiting == nullptr) return result;
+  for (const Index delivery : *waiting) result.push_back(state.delivery_of(delivery));
   std::sort(result.begin(), result.end(),
             [](const Delivery& one, const Delivery& other) { return one.shown_name < other.shown_name; });
   return result;
@@ -174,9 +171,8 @@ std::optional<Delivery> Projection::find_waiting(std::string_view agency, std::s
                                                  std::string_view shown_name) const {
   const State& state = *state_;
   const std::shared_lock lock(state.mutex);
-  const auto key = state.find_folder(agency, route);
-  const auto folder = key ? state.waiting.find(*key) : state.waiting.end();
-  const Index found = folder == state.waiting.end() ? kNone : folder->second.find(shown_name);
+  const State::Waiting* const waiting = find_in(state.waiting, state.find_folder(agency, route));
+  const Index found = waiting == nullptr ? kNone : waiting->find(shown_name);
   return found == kNone ? std::nullopt : std::optional(state.delivery_of(found));
 }
 
@@ -184,10 +180,9 @@ std::vector<std::string> Projection::months(std::string_view agency) const {
   const State& state = *state_;
   const std::shared_lock lock(state.mutex);
   std::vector<std::string> result;
-  const auto name = state.names.find(agency);
-  const auto found = name ? state.months.find(*name) : state.months.end();
-  if (found == state.months.end()) return result;
-  for (const auto& [month, transfers] : found->second) result.push_back(text_of(month));
+  const auto* const months = find_in(state.months, state.names.find(agency));
+  if (months == nullptr) return result;
+  for (const auto& [month, transfers] : *months) result.push_back(text_of(month));
   return result;
 }
 
@@ -195,10 +190,9 @@ std::vector<Transfer> Projection::outcomes(std::string_view agency, std::string_
   const State& state = *state_;
   const std::shared_lock lock(state.mutex);
   std::vector<Transfer> result;
-  const auto name = state.names.find(agency);
-  const auto found = name ? state.months.find(*name) : state.months.end();
-  if (found == state.months.end()) return result;
-  for (const auto& [number, transfers] : found->second)
+  const auto* const months = find_in(state.months, state.names.find(agency));
+  if (months == nullptr) return result;
+  for (const auto& [number, transfers] : *months)
     if (text_of(number) == month)
       for (const Index transfer : transfers) result.push_back(state.shown(transfer));
   return result;
