@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <cstring>
 #include <future>
 #include <new>
 #include <system_error>
@@ -87,7 +88,8 @@ void Writer::gather(std::span<const std::uint8_t> bytes) {
   while (!bytes.empty()) {
     const std::span piece(all.pieces[all.current].get(), kPiece);
     const auto taken = bytes.first(std::min(bytes.size(), kPiece - all.used));
-    std::ranges::copy(taken, piece.begin() + static_cast<std::ptrdiff_t>(all.used));
+    std::memcpy(piece.data() + all.used, taken.data(),
+                taken.size());  // std::ranges::copy goes byte by byte here
     all.used += taken.size();
     bytes = bytes.subspan(taken.size());
     if (all.used < kPiece) return;
