@@ -109,7 +109,7 @@ Draft::~Draft() {
 // commit of its journal for them, not two one after the other. What a crash leaves between is an object that
 // no entry names.
 void Draft::keep() {
-  writer_.finish();
+  writer_.flush();
   const int shelf = store_->shelves_[shelf_of(id_)].get();
   if (::renameat(store_->temporary_.get(), temporary_name_.c_str(), shelf, file_name(id_).c_str()) != 0)
     fail("cannot move an object to its place");

@@ -41,7 +41,10 @@ class Draft {
   Draft(Draft&& other) noexcept;
   Draft& operator=(Draft&&) = delete;
 
+  // What is large is written a little later: an error may be told by a later call.
   void write(std::span<const std::uint8_t> bytes) { writer_.write(bytes); }
+  // Writes what is still in memory, so that a draft that waits takes none; more may follow.
+  void flush() { writer_.flush(); }
 
   // Makes the object durable under its id: rename into a directory that is there already, then fdatasync and
   // fsync of that directory at once. When it returns, the object survives a power cut; when it throws, the

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstring>
 #include <future>
+#include <limits>
 #include <new>
 #include <system_error>
 
@@ -17,10 +18,10 @@ namespace chancery::object {
 
 namespace {
 
-constexpr std::size_t kBlock = 4096;  // what offset, size and address of a direct write must be multiples of
+constexpr std::size_t kBlock =
+    4096;  // of which offset and size of a direct write are multiples; mmap sees to the address
 constexpr std::size_t kPiece = std::size_t{1} << 19U;
-constexpr std::uint64_t kDirectFrom = 16 * kPiece;
-static_assert(kDirectFrom % kBlock == 0 && kPiece % kBlock == 0);
+static_assert(kPiece % kBlock == 0);
 
 bool set_direct(int file, bool direct) {
   const int flags = ::fcntl(file, F_GETFL);
@@ -33,11 +34,11 @@ bool set_direct(int file, bool direct) {
 void write_all(int file, std::span<const std::uint8_t> bytes) {
   while (!bytes.empty()) {
     const ssize_t count = ::write(file, bytes.data(), bytes.size());
-    if (count >= 0) {
+    if (count > 0) {
       bytes = bytes.subspan(static_cast<std::size_t>(count));
       continue;
     }
-    const int error = errno;
+    const int error = count == 0 ? EIO : errno;
     if (error == EINTR || (error == EINVAL && set_direct(file, false))) continue;
     throw std::system_error(error, std::generic_category(), "cannot write an object");
   }
@@ -64,17 +65,20 @@ struct Writer::Gathered {
   std::future<void> writing;  // the other one, if it is on its way
 };
 
-Writer::Writer(int file) : file_(file) {}
+Writer::Writer(int file) : file_(file), direct_from_(16 * kPiece) {}
 Writer::~Writer() = default;  // a write on its way is waited for
 Writer::Writer(Writer&&) noexcept = default;
 
 void Writer::write(std::span<const std::uint8_t> bytes) {
-  if (size_ < kDirectFrom && size_ + bytes.size() >= kDirectFrom) {
-    const auto before = bytes.first(kDirectFrom - size_);
+  if (!gathered_ && size_ + bytes.size() >= direct_from_) {
+    const auto before = bytes.first(direct_from_ - size_);
     write_all(file_, before);
     size_ += before.size();
     bytes = bytes.subspan(before.size());
-    if (set_direct(file_, true)) gathered_ = std::make_unique<Gathered>();
+    if (set_direct(file_, true))
+      gathered_ = std::make_unique<Gathered>();
+    else
+      direct_from_ = std::numeric_limits<std::uint64_t>::max();
   }
   if (gathered_)
     gather(bytes);
@@ -102,12 +106,13 @@ void Writer::gather(std::span<const std::uint8_t> bytes) {
   }
 }
 
-void Writer::finish() {
+void Writer::flush() {
   if (!gathered_) return;
   if (gathered_->writing.valid()) gathered_->writing.get();
   set_direct(file_, false);  // what is left is no whole number of blocks
   write_all(file_, {gathered_->pieces[gathered_->current].get(), gathered_->used});
   gathered_.reset();
+  direct_from_ = (size_ + kBlock - 1) / kBlock * kBlock;
 }
 
 }  // namespace chancery::object

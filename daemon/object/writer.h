@@ -6,9 +6,11 @@
 
 namespace chancery::object {
 
-// Writes a file from its start to its end; a large one, from 8 MiB on, past the page cache where the file
-// system can: nothing is copied there nor pushes out of it what others use, the disk holds the writer back
-// and not only the flush at the end, and 512 KiB are written while the next are gathered. Not thread-safe.
+// Writes a file from its start to its end; what comes after its first 8 MiB past the page cache, where the
+// file system can: it is not copied there and pushes nothing out, and the disk holds the writer back, not
+// only the flush at the end. Such a file takes 1 MiB of memory, until flush(): 512 KiB are on their way, by a
+// thread of their own, while the next are gathered. Not thread-safe. After an exception it can only be
+// destroyed.
 class Writer {
  public:
   // `file`, which is empty, must outlive it.
@@ -20,8 +22,8 @@ class Writer {
   // Throws std::system_error: it may be for what an earlier call was given.
   void write(std::span<const std::uint8_t> bytes);
 
-  // Writes what was gathered; no more is written then. Durable by fdatasync only. Throws as write() does.
-  void finish();
+  // Writes what is still in memory; more may follow. Durable by fdatasync only. Throws as write() does.
+  void flush();
 
   std::uint64_t size() const { return size_; }
 
@@ -31,6 +33,7 @@ class Writer {
 
   int file_;
   std::uint64_t size_ = 0;
+  std::uint64_t direct_from_;           // never below size_, unless what is written is being gathered
   std::unique_ptr<Gathered> gathered_;  // past the page cache only
 };
 

@@ -138,10 +138,17 @@ void Upload::close(Done done) {
   post_([self = shared_from_this(), done = std::move(done)] {
     self->run(done, [&] {
       self->check_whole();
+      self->flush();
       self->enter(Phase::waiting);
       done(std::nullopt);
     });
   });
+}
+
+// One that waits holds no bytes in memory.
+void Upload::flush() {
+  if (!pipeline_) return;
+  for (const auto& output : pipeline_->outputs) output->draft.flush();
 }
 
 void Upload::supersede() { superseded_ = true; }
@@ -153,9 +160,12 @@ void Upload::lose(std::function<void(bool)> told) {
       return told(false);
     }
     if (!self->ended_ && self->contiguous() > 0 && !self->superseded_) {
-      self->drop_early();
-      self->enter(Phase::lost);
-      return told(true);
+      self->run([](const auto&) {}, [&] { self->flush(); });
+      if (!self->ended_) {
+        self->drop_early();
+        self->enter(Phase::lost);
+        return told(true);
+      }
     }
     if (!self->ended_ && self->superseded_)
       self->give_up("replaced", "A file of the same name was uploaded again.");

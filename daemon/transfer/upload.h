@@ -128,6 +128,7 @@ class Upload : public std::enable_shared_from_this<Upload> {
   void take(std::uint64_t offset, std::vector<std::uint8_t> data);
   void consume(const std::vector<std::uint8_t>& data);
   void open_pipeline();
+  void flush();
   void check_size(std::uint64_t size) const;
   void check_whole() const;
   void check_not_withdrawn() const;

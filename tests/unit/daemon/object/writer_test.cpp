@@ -14,8 +14,10 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "tests/unit/temporary_folder.h"
@@ -72,7 +74,7 @@ TEST_F(WriterTest, WhatIsWrittenIsThereWhateverItsSizeAndSteps) {
       Writer writer(file_);
       write_in_steps(writer, std::span(all).first(size), step);
       EXPECT_EQ(writer.size(), size);
-      writer.finish();
+      writer.flush();
       ASSERT_TRUE(std::ranges::equal(content(), std::span(all).first(size)))
           << size << " in steps of " << step;
     }
@@ -85,19 +87,34 @@ TEST_F(WriterTest, OneThatWasMovedGoesOn) {
   first.write(std::span(all).first(9 * kMebibyte + 1));
   Writer second(std::move(first));
   second.write(std::span(all).subspan(9 * kMebibyte + 1));
-  second.finish();
+  second.flush();
   EXPECT_EQ(second.size(), all.size());
   EXPECT_TRUE(std::ranges::equal(content(), all));
 }
 
+TEST_F(WriterTest, AfterAFlushAllIsThereAndItGoesOn) {
+  const auto all = unequal_bytes(20 * kMebibyte);
+  Writer writer(file_);
+  std::size_t done = 0;
+  for (const std::size_t end :
+       {9 * kMebibyte + 3, 9 * kMebibyte + 5, 12 * kMebibyte, 15 * kMebibyte + 1, all.size()}) {
+    write_in_steps(writer, std::span(all).subspan(done, end - done), 65'552);
+    writer.flush();
+    done = end;
+    ASSERT_TRUE(std::ranges::equal(content(), std::span(all).first(end))) << end;
+  }
+}
+
 TEST_F(WriterTest, WhatIsLargeDoesNotFillThePageCache) {
-  if (::fcntl(file_, F_SETFL, O_WRONLY | O_DIRECT) != 0)
-    GTEST_SKIP() << "this file system has no direct writes";
+  struct statfs system {};
+  ASSERT_EQ(::fstatfs(file_, &system), 0);
+  if (system.f_type == TMPFS_MAGIC || ::fcntl(file_, F_SETFL, O_WRONLY | O_DIRECT) != 0)
+    GTEST_SKIP() << "this file system has no direct writes, or is nothing but cache";
   ASSERT_EQ(::fcntl(file_, F_SETFL, O_WRONLY), 0);
   constexpr std::size_t kSize = 32 * kMebibyte;
   Writer writer(file_);
   write_in_steps(writer, unequal_bytes(kSize), 65'552);
-  writer.finish();
+  writer.flush();
   ASSERT_EQ(::fdatasync(file_), 0);
   const int reading = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
   void* const mapped = ::mmap(nullptr, kSize, PROT_READ, MAP_SHARED, reading, 0);
@@ -120,7 +137,7 @@ TEST_F(WriterTest, AnErrorOfTheDiskIsToldByTheEndAtTheLatest) {
   const auto write_all = [&](std::size_t size) {
     Writer writer(file_);
     writer.write(unequal_bytes(size));
-    writer.finish();
+    writer.flush();
   };
   for (const std::size_t size : {9 * kMebibyte + 1, 10 * kMebibyte, 20 * kMebibyte}) {
     ASSERT_EQ(::lseek(file_, 0, SEEK_SET), 0);
