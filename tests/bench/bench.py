@@ -74,8 +74,10 @@ def memory_in_use(mebibytes):
     """The free memory that whoever comes next gets is memory that this machine really has. A virtual machine's host may
     lend a page at its first use and take back what is free: to copy a file into such memory cost the server that came
     first up to three times what it cost the next."""
-    with mmap.mmap(-1, max(1, mebibytes) * MIB) as pages:
-        for at in range(0, mebibytes * MIB, mmap.PAGESIZE):
+    available = int(re.search(r"MemAvailable: +(\d+) kB", pathlib.Path("/proc/meminfo").read_text())[1]) * 1024
+    size = min(mebibytes * MIB, available // 2)
+    with mmap.mmap(-1, max(1, size)) as pages:
+        for at in range(0, size, mmap.PAGESIZE):
             pages[at] = 1
         yield
 
