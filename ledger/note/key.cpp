@@ -96,16 +96,16 @@ std::unique_ptr<Botan::Public_Key> botan_key(KeyType type, std::span<const std::
 // By a key of small order anybody can make signatures that hold, and libraries differ on the keys that are
 // refused here: what encodes no point canonically, the neutral element, and what is not of the prime-order
 // subgroup.
-bool is_sound_ed25519(std::span<const std::uint8_t> key) {
+bool is_sound_ed25519(std::span<const std::uint8_t> bytes, const Botan::Public_Key& key) {
   constexpr std::array<std::uint8_t, 32> kNeutral{1};  // y = 1; x = 0 has no sign, whatever its bit
   std::array<std::uint8_t, 32> y{};
-  std::ranges::copy(key, y.begin());
+  std::ranges::copy(bytes, y.begin());
   y.back() &= 0x7F;
   const bool below_p =
       y.front() < 0xED || y.back() != 0x7F ||
       std::any_of(y.begin() + 1, y.end() - 1, [](std::uint8_t byte) { return byte != 0xFF; });
   constexpr bool kStrong = false;
-  return below_p && y != kNeutral && Botan::Ed25519_PublicKey(key).check_key(Botan::system_rng(), kStrong);
+  return below_p && y != kNeutral && key.check_key(Botan::system_rng(), kStrong);
 }
 
 std::unique_ptr<Botan::Private_Key> private_key(KeyType type,
@@ -160,10 +160,10 @@ bool VerifierKey::verify(std::string_view text, std::span<const std::uint8_t> si
     return false;
   }
   try {
-    if (type_ == KeyType::ed25519 && !is_sound_ed25519(public_key_)) {
+    const auto key = botan_key(type_, public_key_);
+    if (type_ == KeyType::ed25519 && !is_sound_ed25519(public_key_, *key)) {
       return false;
     }
-    const auto key = botan_key(type_, public_key_);
     Botan::PK_Verifier verifier(*key, scheme_of(type_).padding);
     return verifier.verify_message(bytes_of(*message), signature);
   } catch (const Botan::Exception&) {  // bytes that are no key or no signature
