@@ -18,8 +18,8 @@ namespace chancery::object {
 
 namespace {
 
-constexpr std::size_t kBlock =
-    4096;  // of which offset and size of a direct write are multiples; mmap sees to the address
+// Of which offset and size of a direct write are multiples; mmap sees to the address.
+constexpr std::size_t kBlock = 4096;
 constexpr std::size_t kPiece = std::size_t{1} << 19U;
 static_assert(kPiece % kBlock == 0);
 

@@ -50,8 +50,8 @@ TEST(Hub, HasAnAppliancesDefaults) {
 
 TEST(Hub, TakesWhatItIsGiven) {
   const Hub hub = read(kLeast +
-                       "timezone = \"Europe/Paris\"\nalgorithms = \"compatible\"\nio_threads = "
-                       "3\ntemporary_suffixes = [\".up\"]\n"
+                       "timezone = \"Europe/Paris\"\nalgorithms = \"compatible\"\nio_threads = 3\n"
+                       "temporary_suffixes = [\".up\"]\n"
                        "[listen]\naddress = \"::\"\nport = 0\n[limits]\nattempts = 2\nidle_seconds = 10\n"
                        "[paths]\nobjects = \"var/objects\"\nledger = \"/srv/ledger\"\n");
   EXPECT_EQ(hub.timezone, "Europe/Paris");
