@@ -2,7 +2,6 @@
 
 #include <cerrno>
 #include <ctime>
-#include <future>
 #include <memory>
 #include <system_error>
 #include <utility>
@@ -15,6 +14,8 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
+
+#include "daemon/object/beside.h"
 
 namespace chancery::object {
 
@@ -114,10 +115,11 @@ void Draft::keep() {
   if (::renameat(store_->temporary_.get(), temporary_name_.c_str(), shelf, file_name(id_).c_str()) != 0)
     fail("cannot move an object to its place");
   kept_ = true;
-  auto directory = std::async(std::launch::async, [shelf] { sync(shelf, "a directory of objects"); });
+  Beside directory;
+  directory.run([shelf] { sync(shelf, "a directory of objects"); });
   const bool synced = ::fdatasync(file_.get()) == 0;
   const int error = errno;
-  directory.get();
+  directory.wait();
   if (!synced) throw std::system_error(error, std::generic_category(), "cannot sync an object");
 }
 
@@ -137,6 +139,7 @@ std::vector<std::uint8_t> Object::read(std::uint64_t offset, std::size_t length)
 }
 
 ObjectStore::ObjectStore(const std::filesystem::path& directory) {
+  Beside::prepare();
   std::filesystem::create_directories(directory);
   root_ = Descriptor(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (root_.get() < 0) fail("cannot open " + directory.string());

@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
-#include <future>
 #include <limits>
 #include <new>
 #include <system_error>
@@ -13,6 +12,8 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "daemon/object/beside.h"
 
 namespace chancery::object {
 
@@ -60,9 +61,9 @@ Piece make_piece() {
 
 struct Writer::Gathered {
   std::array<Piece, 2> pieces{make_piece(), make_piece()};
-  std::size_t current = 0;    // which of them is being filled
-  std::size_t used = 0;       // bytes of it
-  std::future<void> writing;  // the other one, if it is on its way
+  std::size_t current = 0;  // which of them is being filled
+  std::size_t used = 0;     // bytes of it
+  Beside writing;           // the other one, if it is on its way
 };
 
 Writer::Writer(int file) : file_(file), direct_from_(16 * kPiece) {}
@@ -97,10 +98,7 @@ void Writer::gather(std::span<const std::uint8_t> bytes) {
     all.used += taken.size();
     bytes = bytes.subspan(taken.size());
     if (all.used < kPiece) return;
-    if (all.writing.valid()) all.writing.get();
-    // Deferred to the next call if there is no thread to be had.
-    all.writing = std::async(std::launch::async | std::launch::deferred,
-                             [file = file_, piece] { write_all(file, piece); });
+    all.writing.run([file = file_, piece] { write_all(file, piece); });
     all.current = 1 - all.current;
     all.used = 0;
   }
@@ -108,7 +106,7 @@ void Writer::gather(std::span<const std::uint8_t> bytes) {
 
 void Writer::flush() {
   if (!gathered_) return;
-  if (gathered_->writing.valid()) gathered_->writing.get();
+  gathered_->writing.wait();
   set_direct(file_, false);  // what is left is no whole number of blocks
   write_all(file_, {gathered_->pieces[gathered_->current].get(), gathered_->used});
   gathered_.reset();

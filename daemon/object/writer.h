@@ -8,8 +8,8 @@ namespace chancery::object {
 
 // Writes a file from its start to its end; what comes after its first 8 MiB past the page cache, where the
 // file system can: it is not copied there and pushes nothing out, and the disk holds the writer back, not
-// only the flush at the end. Such a file takes 1 MiB of memory, until flush(): 512 KiB are on their way, by a
-// thread of their own, while the next are gathered. Not thread-safe. After an exception it can only be
+// only the flush at the end. Such a file takes 1 MiB of memory, until flush(): 512 KiB are on their way,
+// beside the caller, while the next are gathered. Not thread-safe. After an exception it can only be
 // destroyed.
 class Writer {
  public:

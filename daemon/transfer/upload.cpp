@@ -10,6 +10,7 @@
 #include <botan/hash.h>
 #include <botan/hex.h>
 
+#include "daemon/transfer/digest.h"
 #include "daemon/transfer/manifest.h"
 #include "policies/seal/seal.h"
 
@@ -67,7 +68,7 @@ struct Output {
 };
 
 struct Upload::Pipeline {
-  std::unique_ptr<Botan::HashFunction> hash = Botan::HashFunction::create_or_throw("SHA-256");
+  Digest digest;
   std::vector<std::unique_ptr<Output>> outputs;
 };
 
@@ -148,6 +149,7 @@ void Upload::close(Done done) {
 // One that waits holds no bytes in memory.
 void Upload::flush() {
   if (!pipeline_) return;
+  pipeline_->digest.flush();
   for (const auto& output : pipeline_->outputs) output->draft.flush();
 }
 
@@ -292,11 +294,11 @@ void Upload::take(std::uint64_t offset, std::vector<std::uint8_t> data) {
     early_[offset] = std::move(data);
     return;
   }
-  consume(data);
+  consume(std::move(data));
   while (!early_.empty() && early_.begin()->first == contiguous()) {
-    const std::vector<std::uint8_t> piece = early_.extract(early_.begin()).mapped();
+    std::vector<std::uint8_t> piece = std::move(early_.extract(early_.begin()).mapped());
     *desk_.early -= piece.size();
-    consume(piece);
+    consume(std::move(piece));
   }
 }
 
@@ -333,23 +335,24 @@ void Upload::open_pipeline() {
   pipeline_ = std::move(pipeline);
 }
 
-void Upload::consume(const std::vector<std::uint8_t>& data) {
+void Upload::consume(std::vector<std::uint8_t> data) {
+  const std::uint64_t size = data.size();
   if (awaits_manifest_)
     head_.append(data.begin(), data.begin() + static_cast<std::ptrdiff_t>(
                                                   std::min(data.size(), kMostManifestBytes - head_.size())));
   if (reserved_) {
-    if (const auto over = reserved_->take(data.size()))
+    if (const auto over = reserved_->take(size))
       throw Refused{over->code, {Problem::Kind::denied, over->sentence}};
   }
   if (!manifest_) {
     open_pipeline();
-    pipeline_->hash->update(data);
     for (const auto& output : pipeline_->outputs) output->sealer->update(data);
-  } else if (contiguous() + data.size() > kMostManifestBytes) {
+    pipeline_->digest.update(std::move(data));
+  } else if (contiguous() + size > kMostManifestBytes) {
     throw Refused{"manifest-invalid", manifest_too_long()};
   }
   const std::lock_guard lock(mutex_);
-  contiguous_ += data.size();
+  contiguous_ += size;
 }
 
 void Upload::check_whole() const {
@@ -407,7 +410,7 @@ void Upload::commit(const std::string& name, const Done& done, const std::string
   check_whole();
   check_not_withdrawn();
   open_pipeline();
-  const std::string sha256 = hex_digest(*pipeline_->hash);
+  const std::string sha256 = pipeline_->digest.finish();
   if (!expected.empty() && expected != sha256)
     throw Refused{
         "manifest-mismatch",

@@ -126,7 +126,7 @@ class Upload : public std::enable_shared_from_this<Upload> {
   Upload(const Upload& old, Caller caller, std::string name, bool temporary);
   void adopt(Upload& old, std::uint64_t offset);
   void take(std::uint64_t offset, std::vector<std::uint8_t> data);
-  void consume(const std::vector<std::uint8_t>& data);
+  void consume(std::vector<std::uint8_t> data);
   void open_pipeline();
   void flush();
   void check_size(std::uint64_t size) const;

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <functional>
+#include <future>
+
+namespace chancery::object {
+
+// Runs functions one after another beside the caller, on threads that the whole process shares (two per
+// processor). A function may block; it must not wait for another of these. Not thread-safe.
+class Beside {
+ public:
+  Beside() = default;
+  ~Beside();  // waits, and drops what was thrown
+  Beside(Beside&&) noexcept = default;
+  Beside& operator=(Beside&&) = delete;
+
+  // Starts the threads, which run() otherwise does; throws std::system_error if there are none to be had.
+  static void prepare();
+
+  // Waits for the function before, throws what that threw, and begins this one.
+  void run(std::function<void()> work);
+
+  // Waits for the last one and throws what it threw.
+  void wait();
+
+ private:
+  std::future<void> under_way_;
+};
+
+}  // namespace chancery::object

@@ -1,0 +1,44 @@
+#include "daemon/transfer/digest.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <botan/hash.h>
+#include <botan/hex.h>
+
+namespace chancery::transfer {
+
+namespace {
+constexpr std::uint64_t kInPlace = std::uint64_t{8} * 1024 * 1024;
+constexpr std::size_t kAtOnce = std::size_t{256} * 1024;
+constexpr std::size_t kLeast = 4096;  // what a piece counts for, lest a million of a byte each are held
+}  // namespace
+
+Digest::Digest() : hash_(Botan::HashFunction::create_or_throw("SHA-256")) {}
+Digest::~Digest() = default;
+
+void Digest::update(std::vector<std::uint8_t> piece) {
+  size_ += piece.size();
+  if (size_ <= kInPlace) return hash_->update(piece);
+  held_ += std::max(piece.size(), kLeast);
+  pieces_.push_back(std::move(piece));
+  if (held_ < kAtOnce) return;
+  held_ = 0;
+  hashing_.run([hash = hash_.get(), pieces = std::exchange(pieces_, {})] {
+    for (const auto& bytes : pieces) hash->update(bytes);
+  });
+}
+
+void Digest::flush() {
+  hashing_.wait();
+  for (const auto& bytes : pieces_) hash_->update(bytes);
+  pieces_ = {};
+  held_ = 0;
+}
+
+std::string Digest::finish() {
+  flush();
+  return Botan::hex_encode(hash_->final_stdvec(), false);
+}
+
+}  // namespace chancery::transfer

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daemon/object/beside.h"
+
+namespace Botan {
+class HashFunction;
+}
+
+namespace chancery::transfer {
+
+// The SHA-256 of a file that comes in pieces. It is computed beside the caller, 256 KiB at a time, of which
+// it holds twice as much at most: sealing and hashing take about as long, so a file uses two processors. Not
+// thread-safe.
+class Digest {
+ public:
+  Digest();
+  ~Digest();
+  Digest(const Digest&) = delete;
+  Digest& operator=(const Digest&) = delete;
+
+  void update(std::vector<std::uint8_t> piece);
+
+  // Hashes what is held, so that one that waits takes no memory; more may follow.
+  void flush();
+
+  // Of all of it, 64 hexadecimal digits in lower case. To be called once, at the end.
+  std::string finish();
+
+ private:
+  std::unique_ptr<Botan::HashFunction> hash_;
+  std::uint64_t size_ = 0;  // of the file so far
+  std::vector<std::vector<std::uint8_t>> pieces_;
+  std::size_t held_ = 0;    // bytes of them
+  object::Beside hashing_;  // is waited for before the rest goes
+};
+
+}  // namespace chancery::transfer
