@@ -5,6 +5,7 @@
 
 #include "client/cli/escape.h"
 #include "client/cli/sentence.h"
+#include "ledger/note/log_policy.h"
 #include "ledger/note/proof.h"
 #include "tests/unit/client/cli/command_test.h"
 #include "tests/unit/ledger/verify/ledger_in_memory.h"
@@ -93,6 +94,14 @@ TEST_F(LedgerCommands, ShowPrintsOneJsonObjectALine) {
   EXPECT_EQ(entry.at("event").as_string(), "delivery.opened");
   EXPECT_EQ(entry.at("plain").at("agency").as_string(), "council");
   EXPECT_TRUE(entry.at("details").at("account").is_null());
+}
+
+TEST_F(LedgerCommands, KeyPolicyPrintsWhatVerifyTakes) {
+  write();
+  ASSERT_EQ(run_words({"ledger", "key", "policy", folder_}), kOk) << output_;
+  const auto parsed = note::parse_log_policy(output_);
+  ASSERT_TRUE(std::holds_alternative<note::LogPolicy>(parsed)) << output_;
+  EXPECT_EQ(std::get<note::LogPolicy>(parsed).keys().size(), 2U);
 }
 
 TEST_F(LedgerCommands, ProvePrintsAProofThatOthersCanCheck) {
