@@ -99,7 +99,7 @@ def flush_times(folder):
 class Bench:
     def __init__(self, root, quick):
         self.root, self.quick, self.table = root, quick, Table()
-        self.rounds = 2 if quick else 3
+        self.rounds = 2 if quick else 5
         self.mebibytes = 256 if quick else 1024
         self.files = 400 if quick else 2000
         self.source = self.make_source()
@@ -119,13 +119,13 @@ class Bench:
                 file.write(os.urandom(MIB))
         return source
 
-    def alternate(self, batches, per_second, per_cpu, sides=None, after=lambda side: side.forget_files(), touched=0):
+    def alternate(self, batches, per_second, per_cpu, sides=None, after=lambda side: side.forget_files(), large=0):
         """Runs `batches(side, round)` on each side in turn; of each (units a second, CPU seconds per unit) by round.
-        `touched`: MiB of memory that the machine has just used before each, see memory_in_use()."""
+        `large`: MiB that are sent in each, for which four times as much memory has just been in use."""
         results = {side: [] for side in sides or (self.ours, self.theirs)}
         for number in range(self.rounds):
             for side in results:
-                with memory_in_use(touched):
+                with memory_in_use(4 * large):
                     os.sync()  # what an earlier round left to be written is none of this one's
                 seconds, cpu = side.sessions(batches(side, number))
                 results[side].append((per_second / seconds, cpu / per_cpu))
@@ -151,7 +151,7 @@ class Bench:
         with open(self.source, "rb") as whole:
             quarter.write_bytes(whole.read(self.mebibytes * MIB // 4))
         names = lambda side, n: [[f"put {quarter} {side.folder}/four-{n}-{i}-{time.monotonic_ns()}"] for i in range(4)]
-        results = self.alternate(names, self.mebibytes, self.mebibytes / 1024, touched=4 * self.mebibytes)
+        results = self.alternate(names, self.mebibytes, self.mebibytes / 1024, large=self.mebibytes)
         quarter.unlink()
         self.table.compare(f"four of {self.mebibytes // 4} MiB at once", "MiB/s", *results, transfers.BAR, "s/GiB")
 

@@ -38,7 +38,7 @@ def upload(bench):
         for other in others:
             ended.callback(other.stop)
         ours, theirs, *more = bench.alternate(put, size, size / 1024, (bench.ours, bench.theirs, *others),
-                                              forget_what_came, touched=4 * size)
+                                              forget_what_came, large=size)
     grown = bench.ours.memory("VmHWM") - before
     bench.table.compare(what, "MiB/s", ours, theirs, BAR, "s/GiB", "sealed, durable, recorded against plain, unflushed")
     for other, results in zip(others, more):
@@ -80,7 +80,7 @@ def download(bench, programs):
 
     results = bench.alternate(lambda side, _: [[f"get {side.folder}/{name}.age {fetched}"]], bench.mebibytes,
                               bench.mebibytes / 1024, (collector, bench.theirs), compare_fetched,
-                              touched=4 * bench.mebibytes)
+                              large=bench.mebibytes)
     bench.theirs.forget_files()
     collected.unlink()
     bench.table.compare(f"one download of {bench.mebibytes} MiB", "MiB/s", *results, ">= 1.0x", "s/GiB",
