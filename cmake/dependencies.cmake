@@ -11,7 +11,7 @@ endif()
 set(CHANCERY_PREFIX ${cache}/prefix CACHE PATH "Where scripts/setup keeps the libraries built from source")
 
 find_package(Threads REQUIRED)
-find_package(Boost 1.81 REQUIRED COMPONENTS json)
+find_package(Boost 1.81 CONFIG REQUIRED COMPONENTS json)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 
 # dependency(NAME header library [LINK ...]): finds header and library, or stops with what to do
