@@ -1,11 +1,13 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <stdexcept>
 #include <string>
 
 #include <unicode/bytestream.h>
 #include <unicode/normalizer2.h>
 #include <unicode/uchar.h>
+#include <unicode/utypes.h>
 
 #include "policies/route/decide.h"
 #include "policies/text/code_point.h"
@@ -35,22 +37,29 @@ std::optional<std::string> character_mistake(UChar32 code) {
 
 bool is_dots(std::string_view name) { return name == "." || name == ".."; }
 
+const icu::Normalizer2& normalizer(decltype(icu::Normalizer2::getNFCInstance) instance) {
+  UErrorCode status = U_ZERO_ERROR;
+  const icu::Normalizer2* const made = instance(status);
+  if (U_FAILURE(status) != 0) {
+    throw std::runtime_error(std::string("ICU has no normal forms: ") + u_errorName(status));
+  }
+  return *made;
+}
+
 // Judges the whole: its normal form, and what it would turn into where systems map characters to simpler
 // ones.
 std::optional<std::string> form_mistake(std::string_view name) {
+  static const icu::Normalizer2& composed = normalizer(icu::Normalizer2::getNFCInstance);
+  static const icu::Normalizer2& compatible = normalizer(icu::Normalizer2::getNFKCInstance);
   UErrorCode status = U_ZERO_ERROR;
   const icu::StringPiece piece(name.data(), static_cast<int32_t>(name.size()));
-  const icu::Normalizer2* composed = icu::Normalizer2::getNFCInstance(status);
-  if (U_FAILURE(status) != 0 || composed->isNormalizedUTF8(piece, status) == 0) {
+  if (composed.isNormalizedUTF8(piece, status) == 0 || U_FAILURE(status) != 0) {
     return "The name is not in Unicode's composed form (NFC): type the name anew, or rename the file with a "
            "current client.";
   }
   std::string mapped;
   icu::StringByteSink<std::string> sink(&mapped);
-  const icu::Normalizer2* compatible = icu::Normalizer2::getNFKCInstance(status);
-  if (U_SUCCESS(status) != 0) {
-    compatible->normalizeUTF8(0, piece, sink, nullptr, status);
-  }
+  compatible.normalizeUTF8(0, piece, sink, nullptr, status);
   if (U_FAILURE(status) != 0 || is_dots(mapped) || mapped.find_first_of("/\\") != std::string::npos) {
     return R"(The name holds a character that some systems turn into "/", "\" or "..": rename the file.)";
   }

@@ -1,4 +1,6 @@
+#include <barrier>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -132,6 +134,19 @@ TEST(Name, RefusesFiveHundredTraversalsAndDisguises) {
     const auto mistake = name_mistake(name);
     ASSERT_TRUE(mistake) << hex(name);
     EXPECT_TRUE(mistake->ends_with('.')) << *mistake;
+  }
+}
+
+// Sessions are served by several threads. For the thread sanitizer, alone in its process: the first names
+// make ICU's normalizers.
+TEST(Name, TheFirstNamesMayComeAtOnce) {
+  std::barrier together(4);
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      together.arrive_and_wait();
+      EXPECT_EQ(name_mistake("ward 7.csv"), std::nullopt);
+    });
   }
 }
 
