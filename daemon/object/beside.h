@@ -14,7 +14,7 @@ class Beside {
   Beside(Beside&&) noexcept = default;
   Beside& operator=(Beside&&) = delete;
 
-  // Starts the threads, which run() otherwise does; throws std::system_error if there are none to be had.
+  // Starts the threads, which run() otherwise does. A process that can have none does not go on.
   static void prepare();
 
   // Waits for the function before, throws what that threw, and begins this one.

@@ -79,8 +79,11 @@ std::vector<std::uint8_t> Reader::data() {
     const std::uint32_t size = number();
     if (size > tail_->size()) fail();
     if (failed_) return {};
-    data = std::move(*tail_);
-    data.resize(size);
+    // What came behind the data takes no memory: whoever holds it counts the data.
+    if (size < tail_->size())
+      data.assign(tail_->begin(), tail_->begin() + size);
+    else
+      data = std::move(*tail_);
   } else {
     const auto taken = string();
     data.assign(taken.begin(), taken.end());

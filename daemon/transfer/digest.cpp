@@ -9,8 +9,8 @@
 namespace chancery::transfer {
 
 namespace {
-constexpr std::uint64_t kInPlace = std::uint64_t{8} * 1024 * 1024;
-constexpr std::size_t kAtOnce = std::size_t{256} * 1024;
+constexpr std::uint64_t kInPlace = std::uint64_t{8} * 1024 * 1024;  // so that small files hold nothing
+constexpr std::size_t kAtOnce = std::size_t{192} * 1024;  // less than one WRITE of OpenSSH's, 255 KiB
 constexpr std::size_t kLeast = 4096;  // what a piece counts for, lest a million of a byte each are held
 }  // namespace
 

@@ -14,9 +14,9 @@ class HashFunction;
 
 namespace chancery::transfer {
 
-// The SHA-256 of a file that comes in pieces. It is computed beside the caller, 256 KiB at a time, of which
-// it holds twice as much at most: sealing and hashing take about as long, so a file uses two processors. Not
-// thread-safe.
+// The SHA-256 of a file that comes in pieces of at most 256 KiB. After its first 8 MiB it is computed beside
+// the caller, so that a large file that is sealed meanwhile uses two processors: what has come is hashed, 192
+// KiB or one piece more, while the next is gathered, together less than 640 KiB. Not thread-safe.
 class Digest {
  public:
   Digest();

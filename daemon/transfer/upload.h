@@ -43,8 +43,9 @@ struct Desk {
 };
 
 // One file on its way in: hashed, sealed to each receiving agency's keys, written as temporary objects; and,
-// once it is finished, kept and recorded. Plain text is only ever in memory. All of it runs on the upload's
-// own strand of the workers, so its functions may be called from any thread and never block.
+// once it is finished, kept and recorded. Plain text is only ever in memory. All of it but a large file's
+// hash (digest.h) runs on the upload's own strand of the workers, so its functions may be called from any
+// thread and never block.
 class Upload : public std::enable_shared_from_this<Upload> {
  public:
   // The policy has already said yes to this name, and the upload keeps it to its end. `reserved` is its part

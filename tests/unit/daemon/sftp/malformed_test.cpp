@@ -100,6 +100,25 @@ TEST(Malformed, BytesAfterTheDataOfAWriteAreIgnored) {
   EXPECT_EQ(parse(outcome.output).back().status(), 0u);
 }
 
+// Uploads may hold the data for long, and count its size.
+TEST(Malformed, WhatIsIgnoredIsNotHeld) {
+  const Buffer stream = prelude() + write(4, 1, 0, "d").text(std::string(255 * 1000, 'x')).bytes();
+  for (const std::size_t piece : {std::size_t{1000}, stream.size()}) {
+    std::vector<std::size_t> capacities;
+    Engine* self = nullptr;
+    Engine engine({}, [&](const Request& request) {
+      if (const auto* write = std::get_if<Write>(&request.operation))
+        capacities.push_back(write->data.capacity());
+      self->reply(request.id, answer(request));
+    });
+    self = &engine;
+    for (std::size_t at = 0; at < stream.size();)
+      at += engine.feed(std::span(stream).subspan(at, std::min(piece, stream.size() - at)));
+    ASSERT_EQ(capacities.size(), 1u);
+    EXPECT_LT(capacities[0], 100u) << "in pieces of " << piece;
+  }
+}
+
 TEST(Malformed, StringsThatRunPastTheEndAreRefused) {
   int cases = 0;
   for (const Good& good : good_packets()) {
