@@ -30,6 +30,7 @@ Channel::~Channel() { end(); }
 void Channel::start(Served served) {
   served_ = std::move(served);
   engine_ = std::make_unique<sftp::Engine>(kLimits, [this](sftp::Request request) {
+    if (!std::holds_alternative<sftp::Write>(request.operation)) complained_.clear();
     Answer answer = mailbox_->answer_to(request.id);
     try {
       served_.request(std::move(request), std::move(answer));
@@ -173,11 +174,14 @@ void Channel::finish_if_drained() {
   ssh_channel_close(channel_);
 }
 
+// The WRITEs under way behind one that failed all get its sentence; it is said once.
 void Channel::complain(const sftp::Reply& reply) {
   const auto* status = std::get_if<sftp::StatusReply>(&reply);
   if (status == nullptr || status->message.empty()) return;
   if (status->status != sftp::Status::permission_denied && status->status != sftp::Status::failure) return;
+  if (status->message == complained_) return;
   if (complaints_.size() + status->message.size() > kLongestComplaints) return;
+  complained_ = status->message;
   complaints_ += text::printable(status->message) + "\r\n";
 }
 

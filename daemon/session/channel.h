@@ -81,6 +81,7 @@ class Channel {
   };
   std::deque<Awaited> awaited_;
   std::string complaints_;  // for the client's stderr
+  std::string complained_;  // the last of them, while nothing but WRITEs is asked
   std::uint64_t activity_ = 0;
   bool writing_ = false;
   bool input_ended_ = false;

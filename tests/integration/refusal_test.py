@@ -103,6 +103,19 @@ class Refusals(unittest.TestCase):
         self.assertIn("too-large", self.reasons())
         self.assertNotIn("over.csv", self.hub.sftp(self.hub.receiver, f"ls {self.hub.collect_folder()}").stdout)
 
+    def test_what_refuses_a_file_is_said_once_however_many_writes_are_under_way(self):
+        (path,) = (self.hub.directory / "routes").glob("*.toml")
+        text = "\n".join(line for line in path.read_text().splitlines() if not line.startswith("max_size"))
+        path.write_text(text + '\nmax_size = "1 MiB"\n')
+        self.hub.reload()
+        over = self.hub.root / "over"
+        over.write_bytes(bytes(12 << 20))
+        done = self.hub.sftp(self.hub.sender, f"-put {over} {self.hub.send_folder()}/one.csv\n"
+                             f"-put {over} {self.hub.send_folder()}/two.csv", check=False)
+        said = [line for line in done.stderr.splitlines() if "Split the file" in line]
+        # Of each file by its WRITEs and by its CLOSE; the client asks nothing in between.
+        self.assertIn(len(said), (2, 3, 4), done.stderr)
+
     def test_a_route_that_finishes_by_rename_says_so(self):
         (path,) = (self.hub.directory / "routes").glob("*.toml")
         text = "\n".join(line for line in path.read_text().splitlines() if not line.startswith("finish"))
