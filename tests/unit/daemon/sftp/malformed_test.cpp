@@ -102,7 +102,7 @@ TEST(Malformed, BytesAfterTheDataOfAWriteAreIgnored) {
 
 // Uploads may hold the data for long, and count its size.
 TEST(Malformed, WhatIsIgnoredIsNotHeld) {
-  const Buffer stream = prelude() + write(4, 1, 0, "d").text(std::string(255 * 1000, 'x')).bytes();
+  const Buffer stream = prelude() + write(4, 1, 0, "d").text(std::string(255'000, 'x')).bytes();
   for (const std::size_t piece : {std::size_t{1000}, stream.size()}) {
     std::vector<std::size_t> capacities;
     Engine* self = nullptr;

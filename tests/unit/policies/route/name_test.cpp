@@ -97,9 +97,9 @@ TEST(Name, RefusesFiveHundredTraversalsAndDisguises) {
   }
   for (const std::string dots : {"..", ".", "...", "....", "․․", "‥", "..․", "．．", "。。"}) {
     for (const std::string separator : {"/", "\\", "∕", "⁄", "／", "＼", "﹨", "/./", "//", "/\\", "\\/"}) {
-      names.push_back(dots + separator + "etc" + separator + "passwd");
-      names.push_back(separator + dots + separator + "x");
-      names.push_back("a" + separator + dots);
+      names.push_back(std::string(dots).append(separator).append("etc").append(separator).append("passwd"));
+      names.push_back(std::string(separator).append(dots).append(separator).append("x"));
+      names.push_back(std::string("a").append(separator).append(dots));
     }
   }
   for (const std::string& name : {std::string(),
@@ -142,6 +142,7 @@ TEST(Name, RefusesFiveHundredTraversalsAndDisguises) {
 TEST(Name, TheFirstNamesMayComeAtOnce) {
   std::barrier together(4);
   std::vector<std::jthread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
       together.arrive_and_wait();
