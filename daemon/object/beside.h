@@ -11,8 +11,8 @@ class Beside {
  public:
   Beside() = default;
   ~Beside();  // waits, and drops what was thrown
-  Beside(Beside&&) noexcept = default;
-  Beside& operator=(Beside&&) = delete;
+  Beside(const Beside&) = delete;
+  Beside& operator=(const Beside&) = delete;
 
   // Starts the threads, which run() otherwise does. A process that can have none does not go on.
   static void prepare();

@@ -28,6 +28,12 @@ class Refusals(unittest.TestCase):
         self.assertIn(old, text)
         path.write_text(text.replace(old, new))
 
+    def set_route(self, key, value):
+        (path,) = (self.hub.directory / "routes").glob("*.toml")
+        text = "\n".join(line for line in path.read_text().splitlines() if not line.startswith(key))
+        path.write_text(f'{text}\n{key} = "{value}"\n')
+        self.hub.reload()
+
     def codes(self, event="file.refused"):
         return [e["plain"]["code"] for e in self.hub.entries() if e["event"] == event]
 
@@ -89,10 +95,7 @@ class Refusals(unittest.TestCase):
         self.hub.processes.pop("chanceryd", None)
 
     def test_a_file_that_is_too_large_ends_at_the_first_excess_byte(self):
-        (path,) = (self.hub.directory / "routes").glob("*.toml")
-        text = "\n".join(line for line in path.read_text().splitlines() if not line.startswith("max_size"))
-        path.write_text(text + '\nmax_size = "1 MiB"\n')
-        self.hub.reload()
+        self.set_route("max_size", "1 MiB")
         exact, over = self.hub.root / "exact", self.hub.root / "over"
         exact.write_bytes(os.urandom(1 << 20))
         over.write_bytes(os.urandom((1 << 20) + 1))
@@ -104,10 +107,7 @@ class Refusals(unittest.TestCase):
         self.assertNotIn("over.csv", self.hub.sftp(self.hub.receiver, f"ls {self.hub.collect_folder()}").stdout)
 
     def test_what_refuses_a_file_is_said_once_however_many_writes_are_under_way(self):
-        (path,) = (self.hub.directory / "routes").glob("*.toml")
-        text = "\n".join(line for line in path.read_text().splitlines() if not line.startswith("max_size"))
-        path.write_text(text + '\nmax_size = "1 MiB"\n')
-        self.hub.reload()
+        self.set_route("max_size", "1 MiB")
         over = self.hub.root / "over"
         over.write_bytes(bytes(12 << 20))
         done = self.hub.sftp(self.hub.sender, f"-put {over} {self.hub.send_folder()}/one.csv\n"
@@ -117,10 +117,7 @@ class Refusals(unittest.TestCase):
         self.assertIn(len(said), (2, 3, 4), done.stderr)
 
     def test_a_route_that_finishes_by_rename_says_so(self):
-        (path,) = (self.hub.directory / "routes").glob("*.toml")
-        text = "\n".join(line for line in path.read_text().splitlines() if not line.startswith("finish"))
-        path.write_text(text + '\nfinish = "rename"\n')
-        self.hub.reload()
+        self.set_route("finish", "rename")
         done = self.put("direct.csv", check=False)
         self.assertIn("temporary", done.stderr)
         folder = self.hub.send_folder()

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "tests/unit/temporary_folder.h"
+#include "tests/unit/unequal_bytes.h"
 
 namespace chancery::object {
 namespace {
@@ -28,14 +29,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMebibyte = std::size_t{1} << 20U;
-
-std::vector<std::uint8_t> unequal_bytes(std::size_t size) {
-  std::vector<std::uint8_t> bytes(size);
-  std::uint32_t state = 1;
-  for (auto& byte : bytes)
-    byte = static_cast<std::uint8_t>((state = state * 1'664'525U + 1'013'904'223U) >> 24U);
-  return bytes;
-}
 
 class WriterTest : public testing::Test {
  protected:

@@ -12,18 +12,14 @@
 #include <gtest/gtest.h>
 #include <malloc.h>
 
+#include "tests/unit/unequal_bytes.h"
+
 namespace chancery::transfer {
 namespace {
 
 constexpr std::size_t kKibibyte = 1024;
 constexpr std::size_t kMebibyte = 1024 * kKibibyte;
 constexpr std::size_t kInPlace = 8 * kMebibyte;
-
-std::vector<std::uint8_t> unequal_bytes(std::size_t size) {
-  std::vector<std::uint8_t> bytes(size);
-  for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::uint8_t>(i * 131 >> 3U);
-  return bytes;
-}
 
 std::string in_one_go(std::span<const std::uint8_t> bytes) {
   const auto hash = Botan::HashFunction::create_or_throw("SHA-256");
