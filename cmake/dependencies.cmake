@@ -39,6 +39,7 @@ dependency(icu unicode/uversion.h icuuc)
 find_library(icu_i18n_LIBRARY icui18n REQUIRED)  # time zones
 target_link_libraries(dep_icu INTERFACE ${icu_i18n_LIBRARY})
 target_compile_definitions(dep_icu INTERFACE UNISTR_FROM_STRING_EXPLICIT=explicit U_USING_ICU_NAMESPACE=0)
+dependency(seccomp seccomp.h seccomp)
 dependency(systemd systemd/sd-daemon.h systemd)
 
 # Boost.Asio is headers only; Boost.JSON is a library.

@@ -6,6 +6,7 @@
 #include <cxxopts.hpp>
 
 #include "daemon/start/start.h"
+#include "ledger/confine/confine.h"
 
 namespace {
 
@@ -38,6 +39,7 @@ int run(int count, char** arguments) {
 int main(int count, char** arguments) {
   std::signal(SIGPIPE, SIG_IGN);
   try {
+    chancery::confine::give_up_what_a_daemon_never_needs();
     return run(count, arguments);
   } catch (const std::exception& error) {
     std::cerr << "chanceryd: " << error.what() << "\n";

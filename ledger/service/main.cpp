@@ -11,6 +11,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "ledger/confine/confine.h"
 #include "ledger/service/journal.h"
 #include "ledger/service/server.h"
 
@@ -83,6 +84,7 @@ int main(int count, char** arguments) {
   std::signal(SIGPIPE, SIG_IGN);
   auto options = flags();
   try {
+    chancery::confine::give_up_what_a_daemon_never_needs();
     const auto given = options.parse(count, arguments);
     if (given.count("help") > 0) return std::puts(options.help().c_str()) < 0 ? kFailed : 0;
     for (const char* name : {"ledger", "keys", "socket", "origin"}) {

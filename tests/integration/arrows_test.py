@@ -10,11 +10,12 @@ GROUPS = ("ledger", "policies", "daemon", "client")
 # Where the headers of a library may be included; anywhere else is a leak.
 HOMES = {
     r"lmdb\.h": {"ledger/store"},
+    r"seccomp\.h": {"ledger/confine"},
     r"libssh/.*": {"daemon/session"},
     r"toml\+\+/.*": {"policies/toml"},
 }
 # A header that brings one of these is for its own module: whoever else includes it would get the library too.
-HEAVY = re.compile(r"lmdb\.h|libssh/|toml\+\+/|toml\.hpp|botan/|boost/|openssl/|systemd/")
+HEAVY = re.compile(r"lmdb\.h|seccomp\.h|libssh/|toml\+\+/|toml\.hpp|botan/|boost/|openssl/|systemd/")
 
 
 def module_of(path):

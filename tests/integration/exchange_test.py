@@ -159,6 +159,13 @@ class Exchange(HubCase):
             self.assertNotIn(marker.decode(), self.hub.log(name))
         self.assertGreater(searched, 10)
 
+    def test_every_thread_of_both_daemons_is_confined(self):
+        for name, process in self.hub.processes.items():
+            threads = list(pathlib.Path(f"/proc/{process.pid}/task").iterdir())
+            states = [re.search(r"(?m)^Seccomp:\s(\d)$", (thread / "status").read_text())[1] for thread in threads]
+            # The thread sanitizer has a thread of its own, made before the program begins.
+            self.assertGreaterEqual(states.count("2"), max(len(states) - 1, 2), (name, states))
+
     def test_names_are_not_readable_on_the_hubs_disk(self):
         name = "name-" + os.urandom(8).hex() + ".csv"
         self.hub.sftp(self.hub.sender, f"put {self.make('n', b'rows')} {self.hub.send_folder()}/{name}")
