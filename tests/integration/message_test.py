@@ -17,8 +17,9 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # paramiko's own, of the ciphers it still knows
     import paramiko
 
-from paramiko.common import (MSG_CHANNEL_OPEN_SUCCESS, MSG_CHANNEL_SUCCESS, MSG_KEXINIT, MSG_SERVICE_ACCEPT,
-                             MSG_USERAUTH_FAILURE, MSG_USERAUTH_PK_OK, MSG_USERAUTH_SUCCESS, cMSG_SERVICE_REQUEST, cMSG_USERAUTH_REQUEST)
+from paramiko.common import (MSG_CHANNEL_FAILURE, MSG_CHANNEL_OPEN_SUCCESS, MSG_CHANNEL_REQUEST, MSG_CHANNEL_SUCCESS,
+                             MSG_KEXINIT, MSG_SERVICE_ACCEPT, MSG_USERAUTH_FAILURE, MSG_USERAUTH_PK_OK, MSG_USERAUTH_SUCCESS,
+                             cMSG_SERVICE_REQUEST, cMSG_USERAUTH_REQUEST)
 from paramiko.message import Message
 
 import hub
@@ -27,6 +28,7 @@ import session_test
 logging.disable(logging.CRITICAL)  # it logs every refusal, which is what is wanted here
 SOURCE = "127.9.0.1"
 ANSWERS = {MSG_USERAUTH_FAILURE, MSG_USERAUTH_PK_OK, MSG_USERAUTH_SUCCESS}
+OUTCOMES = {MSG_CHANNEL_SUCCESS, MSG_CHANNEL_FAILURE}
 GRANTS = {MSG_CHANNEL_OPEN_SUCCESS, MSG_CHANNEL_SUCCESS, MSG_USERAUTH_SUCCESS}
 BODIES = (b"", bytes(32), b"\xff" * 32)
 NUMBERS = range(1, 256)
@@ -93,6 +95,19 @@ class MessageTest(session_test.SessionTest):
         client.auth_publickey("alice", self.own)
         client.came.clear()
         return client
+
+    @staticmethod
+    def answer(client, seconds=10.0, of=ANSWERS):
+        """The answer to a request, as its kind and body, or None."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            last = client.last
+            if last is not None and last[0] in of:
+                return last
+            if not client.is_active():
+                return None
+            time.sleep(0.0005)
+        return None
 
     def assert_another_works(self, sftp):
         """The session that was there all the time, and a new one."""
@@ -176,6 +191,28 @@ class EveryNumber(MessageTest):
         self.every_number(begin)
 
 
+class ChannelRequests(MessageTest):
+    def test_all_but_sftp_are_refused(self):
+        client = self.logged_in()
+        channel = client.open_session(timeout=20)
+        quiet = {kind: lambda *_: None for kind in OUTCOMES}  # else paramiko closes the channel
+        client._channel_handler_table = {**client._channel_handler_table, **quiet}
+        for name, body in {"pty-req": strings("vt100") + bytes(16) + strings(""), "window-change": bytes(16),
+                           "x11-req": b"\x01" + strings("MIT-MAGIC-COOKIE-1", "00" * 16) + bytes(4),
+                           "auth-agent-req@openssh.com": b"", "env": strings("LANG", "C"),
+                           "shell": b"", "exec": strings("id"), "break": bytes(4), "subsystem": strings("netconf")}.items():
+            self.assertEqual(self.ask(client, channel, name, body), MSG_CHANNEL_FAILURE, name)
+        self.assertFalse(any("serving" in line for line in list(self.server.lines.queue) + self.server.said))
+        self.assertEqual(self.ask(client, channel, "subsystem", strings("sftp")), MSG_CHANNEL_SUCCESS)
+        self.server.expect("serving alice")
+
+    def ask(self, client, channel, name, body):
+        client.last = None
+        client.put(MSG_CHANNEL_REQUEST, channel.remote_chanid.to_bytes(4, "big") + strings(name) + b"\x01" + body)
+        answer = self.answer(client, of=OUTCOMES)
+        return answer and answer[0]
+
+
 class Logins(MessageTest):
     def request(self, client, user, key, algorithm="ssh-ed25519", sign_for=None, signer=None):
         """A request to log in; a mere probe without `signer`. It signs for `sign_for`: the user and key it was made for."""
@@ -197,19 +234,6 @@ class Logins(MessageTest):
         client.put(cMSG_SERVICE_REQUEST[0], strings("ssh-userauth"))
         self.answer(client, of={MSG_SERVICE_ACCEPT})
         return client
-
-    @staticmethod
-    def answer(client, seconds=10.0, of=ANSWERS):
-        """The answer to a request, as its kind and body, or None."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            last = client.last
-            if last is not None and last[0] in of:
-                return last
-            if not client.is_active():
-                return None
-            time.sleep(0.0005)
-        return None
 
     def assert_denied(self, client, what):
         """By an answer, by hanging up, or by none."""
@@ -307,7 +331,7 @@ class WholeHub(hub.HubCase):
     """The look-up of a whole hub, in its policy."""
 
     client, begun, request, answer, assert_alike = (
-        MessageTest.client, Logins.begun, Logins.request, staticmethod(Logins.answer), Logins.assert_alike)
+        MessageTest.client, Logins.begun, Logins.request, staticmethod(MessageTest.answer), Logins.assert_alike)
     connect = session_test.Server.connect
 
     @classmethod
