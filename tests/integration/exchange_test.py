@@ -129,13 +129,21 @@ class Exchange(HubCase):
         self.assertIn("\r\n", text)
         self.assertRegex(text, r"SHA256:[A-Za-z0-9+/]{43}")
         self.assertIn(self.hub.agencies[self.hub.receiver]["seal_to"][0], text)
+        self.assertIn(f"/collect/{self.hub.route['id']}   live\r\n", text)
+        for way in ("chancery open -i identity.txt", "age -d -i identity.txt", "Windows (winget install FiloSottile.age)", "Linux",
+                    "need age 1.3 or later"):
+            self.assertIn(way, text)
+        self.hub.sftp(self.hub.sender, f"get /README.txt {target}")
+        self.assertIn(f"/send/{self.hub.route['id']}   live, names: *, at most ", target.read_text())
 
     def test_a_coming_host_key_is_announced_at_a_reload_and_the_present_one_stays(self):
         present, target = self.hub.directory / "var/host_key", self.hub.root / "announced.txt"
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{present}.next"], check=True)
         coming = pathlib.Path(f"{present}.next.pub").read_text().split()[1]
         try:
-            self.hub.reload()
+            fingerprint = subprocess.run(["ssh-keygen", "-lf", f"{present}.next"], capture_output=True, text=True,
+                                         check=True).stdout.split()[1]
+            self.assertIn(f"the host key's successor {fingerprint} is announced in README.txt", self.hub.reload())
             self.hub.sftp(self.hub.sender, f"get /README.txt {target}")  # known_hosts has the present key only
             self.assertIn(coming, target.read_text())
         finally:
