@@ -5,6 +5,7 @@ import io
 import itertools
 import logging
 import os
+import struct
 import time
 import unittest
 import warnings
@@ -16,6 +17,7 @@ with warnings.catch_warnings():
 from paramiko.common import cMSG_SERVICE_REQUEST, cMSG_USERAUTH_SUCCESS
 from paramiko.message import Message
 
+import hub
 import session_test
 
 logging.disable(logging.CRITICAL)  # it logs every refusal, which is what is wanted here
@@ -27,9 +29,7 @@ class WronglySigningKey(paramiko.Ed25519Key):
         return super().sign_ssh_data(b"something else")
 
 
-class Attacks(session_test.SessionTest):
-    options = {"login_seconds": 3}
-
+class Logins(session_test.SessionTest):
     def transport(self):
         transport = paramiko.Transport(("127.0.0.1", self.server.port))
         self.addCleanup(transport.close)
@@ -40,6 +40,10 @@ class Attacks(session_test.SessionTest):
         transport = self.transport()
         transport.auth_publickey("alice", paramiko.Ed25519Key(filename=str(self.key)))
         return transport
+
+
+class Attacks(Logins):
+    options = {"login_seconds": 3}
 
     def assert_no_channel(self, transport):
         with self.assertRaises((paramiko.SSHException, EOFError)):
@@ -160,6 +164,34 @@ class Attacks(session_test.SessionTest):
         back = io.BytesIO()
         sftp.getfo("file", back)
         self.assertEqual(back.getvalue(), sent)
+
+
+class Silence(Logins):
+    """Whoever has logged in and says nothing more is closed, wherever it stopped."""
+
+    options = {"idle_seconds": 1}
+
+    def assert_closed(self, transport):
+        begun = time.monotonic()
+        self.server.expect("alice from 127.0.0.1 ended: it was idle", seconds=4)
+        hub.wait_until("the end of the connection", lambda: not transport.is_active(), seconds=1)
+        self.assertLess(time.monotonic() - begun, 2.5)
+
+    def test_without_a_channel(self):
+        self.assert_closed(self.logged_in())
+
+    def test_with_a_channel_and_no_subsystem(self):
+        transport = self.logged_in()
+        _channel = transport.open_session(timeout=5)  # which paramiko closes when nobody holds it
+        self.assert_closed(transport)
+
+    def test_in_the_middle_of_a_packet(self):
+        for half in (b"\0", b"\0\0\0\5\1\0", struct.pack(">IBIIQI", 32, 6, 1, 4, 0, 30000) + b"x" * 5):
+            transport = self.logged_in()
+            channel = transport.open_session(timeout=5)
+            channel.invoke_subsystem("sftp")
+            channel.sendall(half)
+            self.assert_closed(transport)
 
 
 if __name__ == "__main__":
