@@ -149,8 +149,12 @@ class Transfers(SessionTest):
     def test_rekeying_every_megabyte(self):
         sent = self.file("rekeyed", 32 * MIB)
         back = self.folder / "rekeyed.back"
-        done = self.server.sftp(self.key, f"put {sent} r", f"get r {back}", extra=("-o", "RekeyLimit=1M"))
-        self.assertEqual(done.returncode, 0, done.stderr)
+        # Keys last as long as what is on its way: all that a get asks for ahead, unless that is little.
+        for command, ahead, least in ((f"put {sent} r", (), 0.9), (f"get r {back}", (), 0.4),
+                                      (f"get r {back}", ("-R", "2", "-B", "16384"), 0.9)):
+            done = self.server.sftp(self.key, command, extra=("-v", "-o", "RekeyLimit=1M", *ahead))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertGreaterEqual(done.stderr.count("SSH2_MSG_NEWKEYS received"), least * 32)
         self.assertEqual(sent.read_bytes(), back.read_bytes())
 
     def test_many_sessions_at_once(self):
