@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include <cxxopts.hpp>
+#include <sys/resource.h>
 
 #include "daemon/start/start.h"
 
@@ -37,6 +38,8 @@ int run(int count, char** arguments) {
 
 int main(int count, char** arguments) {
   std::signal(SIGPIPE, SIG_IGN);
+  const rlimit none{};
+  (void)::setrlimit(RLIMIT_CORE, &none);  // a core file would hold plain text
   try {
     return run(count, arguments);
   } catch (const std::exception& error) {

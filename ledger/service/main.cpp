@@ -8,6 +8,7 @@
 
 #include <cxxopts.hpp>
 #include <pwd.h>
+#include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -81,6 +82,8 @@ int serve(const cxxopts::ParseResult& given) {
 
 int main(int count, char** arguments) {
   std::signal(SIGPIPE, SIG_IGN);
+  const rlimit none{};
+  (void)::setrlimit(RLIMIT_CORE, &none);  // a core file would hold keys
   auto options = flags();
   try {
     const auto given = options.parse(count, arguments);
