@@ -1,7 +1,11 @@
 """What only a client that breaks the rules does (paramiko, which lets it): logins and channels that must not be."""
 
+import contextlib
 import io
+import itertools
 import logging
+import os
+import struct
 import time
 import unittest
 import warnings
@@ -13,9 +17,11 @@ with warnings.catch_warnings():
 from paramiko.common import cMSG_SERVICE_REQUEST, cMSG_USERAUTH_SUCCESS
 from paramiko.message import Message
 
+import hub
 import session_test
 
 logging.disable(logging.CRITICAL)  # it logs every refusal, which is what is wanted here
+LIBSSH = tuple(map(int, os.environ["CHANCERY_LIBSSH"].split(".")))
 
 
 class WronglySigningKey(paramiko.Ed25519Key):
@@ -23,9 +29,7 @@ class WronglySigningKey(paramiko.Ed25519Key):
         return super().sign_ssh_data(b"something else")
 
 
-class Attacks(session_test.SessionTest):
-    options = {"login_seconds": 3}
-
+class Logins(session_test.SessionTest):
     def transport(self):
         transport = paramiko.Transport(("127.0.0.1", self.server.port))
         self.addCleanup(transport.close)
@@ -36,6 +40,10 @@ class Attacks(session_test.SessionTest):
         transport = self.transport()
         transport.auth_publickey("alice", paramiko.Ed25519Key(filename=str(self.key)))
         return transport
+
+
+class Attacks(Logins):
+    options = {"login_seconds": 3}
 
     def assert_no_channel(self, transport):
         with self.assertRaises((paramiko.SSHException, EOFError)):
@@ -88,17 +96,38 @@ class Attacks(session_test.SessionTest):
         self.server.expect("ended before a login")
         self.assertFalse(any("logged in" in line for line in self.server.said))
 
-    def test_passwords_are_counted_like_wrong_keys(self):
-        transport = self.transport()
-        tried = 0
-        with self.assertRaises((paramiko.SSHException, EOFError, OSError)):
-            while True:
-                tried += 1
-                try:
-                    transport.auth_password("alice", "password")
-                except paramiko.AuthenticationException:
-                    self.assertLess(tried, 8)  # the seventh may be on its way, and denied, when the server ends it
+    def try_password(self, transport):
+        with self.assertRaises(paramiko.AuthenticationException):
+            transport.auth_password("alice", "password")
+
+    def try_interactive(self, transport):
+        with self.assertRaises(paramiko.AuthenticationException):
+            transport.auth_interactive("alice", lambda *_: [])
+
+    def try_wrong_key(self, transport):
+        with self.assertRaises(paramiko.AuthenticationException):
+            transport.auth_publickey("alice", paramiko.Ed25519Key(filename=str(self.keys["stranger"])))
+
+    def assert_counted(self, *attempts):
+        """Five of these and then the right key log in; after six nothing does."""
+        right = paramiko.Ed25519Key(filename=str(self.key))
+        for count in (5, 6):
+            transport = self.transport()
+            denied = (EOFError, OSError, paramiko.SSHException) if count == 6 else ()
+            with contextlib.suppress(*denied):
+                for attempt in itertools.islice(itertools.cycle(attempts), count):
+                    attempt(transport)
+                transport.auth_publickey("alice", right)
+            self.assertEqual(transport.is_authenticated(), count == 5)
         self.server.expect("refused 127.0.0.1 attempts")
+
+    def test_passwords_are_counted_like_wrong_keys(self):
+        self.assert_counted(self.try_password)
+        self.assert_counted(self.try_password, self.try_wrong_key)
+
+    @unittest.skipIf(LIBSSH < (0, 12), "this libssh refuses it by itself, uncounted")
+    def test_answers_from_a_keyboard_are_counted_like_wrong_keys(self):
+        self.assert_counted(self.try_interactive)
 
     def test_a_second_channel_and_a_second_subsystem(self):
         transport = self.logged_in()
@@ -135,6 +164,34 @@ class Attacks(session_test.SessionTest):
         back = io.BytesIO()
         sftp.getfo("file", back)
         self.assertEqual(back.getvalue(), sent)
+
+
+class Silence(Logins):
+    """Whoever has logged in and says nothing more is closed, wherever it stopped."""
+
+    options = {"idle_seconds": 1}
+
+    def assert_closed(self, transport):
+        begun = time.monotonic()
+        self.server.expect("alice from 127.0.0.1 ended: it was idle", seconds=4)
+        hub.wait_until("the end of the connection", lambda: not transport.is_active(), seconds=1)
+        self.assertLess(time.monotonic() - begun, 2.5)
+
+    def test_without_a_channel(self):
+        self.assert_closed(self.logged_in())
+
+    def test_with_a_channel_and_no_subsystem(self):
+        transport = self.logged_in()
+        _channel = transport.open_session(timeout=5)  # which paramiko closes when nobody holds it
+        self.assert_closed(transport)
+
+    def test_in_the_middle_of_a_packet(self):
+        for half in (b"\0", b"\0\0\0\5\1\0", struct.pack(">IBIIQI", 32, 6, 1, 4, 0, 30000) + b"x" * 5):
+            transport = self.logged_in()
+            channel = transport.open_session(timeout=5)
+            channel.invoke_subsystem("sftp")
+            channel.sendall(half)
+            self.assert_closed(transport)
 
 
 if __name__ == "__main__":

@@ -115,6 +115,7 @@ class Sessions(Limited):
 class Flood(Limited):
     def test_ten_thousand_attempts_hold_a_hundred_places_and_an_agency_still_comes_in(self):
         most_held, most_resident, slowest, logins = 0, 0, 0.0, 0
+        begun = time.monotonic()
         command = [sys.executable, FLOOD, str(self.hub.port), "10000", "400", "2000"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as flood:
             self.assertEqual(flood.stdout.readline(), "begun\n")
@@ -133,6 +134,12 @@ class Flood(Limited):
         if not SANITIZED:
             self.assertLess(most_resident, 256 * MIB)
         self.assertLess(slowest, 10)
+        self.hub.stop("chanceryd")  # which records what it has counted
+        refused = [int(entry["plain"]["count"]) for entry in self.hub.entries() if entry["event"] == "session.refused"]
+        print(f"{sum(refused)} refused, in {len(refused)} entries ", file=sys.stderr, end="")
+        self.assertGreater(sum(refused), 9000)
+        self.assertGreater(len(refused), 60)
+        self.assertLessEqual(len(refused), 65 * (1 + (time.monotonic() - begun) // 60))
         self.hub.verify()
 
 

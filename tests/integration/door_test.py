@@ -135,9 +135,7 @@ def header(address, command=0x21, more=b""):
     return SIGNATURE + bytes([command, 0x21 if ":" in address else 0x11]) + len(rest).to_bytes(2, "big") + rest
 
 
-class Proxy(session_test.SessionTest):
-    options = {"proxies": 1, "ban_seconds": 60}
-
+class Balanced(session_test.SessionTest):
     def sftp(self, said):
         script = self.folder / "balancer.py"
         script.write_text(BALANCER)
@@ -148,6 +146,10 @@ class Proxy(session_test.SessionTest):
         connection = self.server.connect(source, self.server.proxy_port)
         connection.sendall(said)
         return connection
+
+
+class Proxy(Balanced):
+    options = {"proxies": 1, "ban_seconds": 60}
 
     def test_the_client_is_who_the_balancer_names(self):
         for address in ("192.0.2.7", "2001:db8::7"):
@@ -220,6 +222,25 @@ class Proxy(session_test.SessionTest):
             begun = time.monotonic()
             self.assertEqual(self.server.stop(), 0)
             self.assertLess(time.monotonic() - begun, 4)
+
+
+class ManyBehindProxies(Balanced):
+    options = {"proxies": 1, "unauthenticated": 8}
+
+    def test_only_so_many_headers_are_waited_for(self):
+        waiting = [self.say(b"") for _ in range(8)]
+        begun = time.monotonic()
+        ends(self.say(b""))
+        self.server.expect("refused 127.8.0.1 proxy-header")
+        self.assertLess(time.monotonic() - begun, 2, "it was no deadline")
+        for connection in waiting:
+            connection.settimeout(0.1)
+            with self.assertRaises(TimeoutError):
+                connection.recv(1)
+        waiting.pop().close()
+        hub.wait_until("a place", lambda: self.sftp(header("192.0.2.7")).returncode == 0)
+        for connection in waiting:
+            connection.close()
 
 
 class Disagreement(session_test.SessionTest):

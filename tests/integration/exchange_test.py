@@ -4,11 +4,14 @@ import hashlib
 import os
 import pathlib
 import re
+import resource
 import subprocess
 import time
 import unittest
 
 from hub import HubCase, wait_until
+
+MOST_SEARCHED = 1 << 30  # larger ones are a sanitizer's
 
 
 class Exchange(HubCase):
@@ -129,13 +132,21 @@ class Exchange(HubCase):
         self.assertIn("\r\n", text)
         self.assertRegex(text, r"SHA256:[A-Za-z0-9+/]{43}")
         self.assertIn(self.hub.agencies[self.hub.receiver]["seal_to"][0], text)
+        self.assertIn(f"/collect/{self.hub.route['id']}   live\r\n", text)
+        for way in ("chancery open -i identity.txt", "age -d -i identity.txt", "Windows (winget install FiloSottile.age)", "Linux",
+                    "need age 1.3 or later"):
+            self.assertIn(way, text)
+        self.hub.sftp(self.hub.sender, f"get /README.txt {target}")
+        self.assertIn(f"/send/{self.hub.route['id']}   live, names: *, at most ", target.read_text())
 
     def test_a_coming_host_key_is_announced_at_a_reload_and_the_present_one_stays(self):
         present, target = self.hub.directory / "var/host_key", self.hub.root / "announced.txt"
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{present}.next"], check=True)
         coming = pathlib.Path(f"{present}.next.pub").read_text().split()[1]
         try:
-            self.hub.reload()
+            fingerprint = subprocess.run(["ssh-keygen", "-lf", f"{present}.next"], capture_output=True, text=True,
+                                         check=True).stdout.split()[1]
+            self.assertIn(f"the host key's successor {fingerprint} is announced in README.txt", self.hub.reload())
             self.hub.sftp(self.hub.sender, f"get /README.txt {target}")  # known_hosts has the present key only
             self.assertIn(coming, target.read_text())
         finally:
@@ -145,19 +156,33 @@ class Exchange(HubCase):
         self.hub.sftp(self.hub.sender, f"get /README.txt {target}")
         self.assertNotIn(coming, target.read_text())
 
+    def assert_nowhere(self, marker):
+        """In no file of the hub's and no log, nor in what the ledger's service may write of its memory."""
+        files = [file for file in self.hub.directory.rglob("*") if file.is_file()]
+        self.assertGreater(len(files), 10)
+        for file in [*files, *self.hub.logs.values()]:
+            self.assertNotIn(marker, file.read_bytes(), file)
+        pid = self.hub.processes["chancery-ledgerd"].pid
+        searched = 0
+        with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+            for line in maps:
+                start, end = (int(address, 16) for address in line.split()[0].split("-"))
+                if "w" in line.split()[1] and end - start < MOST_SEARCHED and "[vvar]" not in line:
+                    memory.seek(start)
+                    self.assertNotIn(marker, memory.read(end - start), line)
+                    searched += end - start
+        self.assertGreater(searched, 1 << 20)
+
     def test_a_marker_in_a_file_is_nowhere_on_the_hubs_disk(self):
         marker = b"Margaret-Ashworth-" + os.urandom(8).hex().encode()
         path = self.make("marked.csv", marker * 10_000)
         self.hub.sftp(self.hub.sender, f"put {path} {self.hub.send_folder()}/")
         self.assertIn(marker, self.fetch("marked.csv.age"))
-        searched = 0
-        for file in self.hub.directory.rglob("*"):
-            if file.is_file():
-                searched += 1
-                self.assertNotIn(marker, file.read_bytes(), file)
-        for name in self.hub.logs:
-            self.assertNotIn(marker.decode(), self.hub.log(name))
-        self.assertGreater(searched, 10)
+        self.assert_nowhere(marker)
+
+    def test_neither_daemon_leaves_a_core_file(self):
+        for name, process in self.hub.processes.items():
+            self.assertEqual(resource.prlimit(process.pid, resource.RLIMIT_CORE), (0, 0), name)
 
     def test_every_thread_of_both_daemons_is_confined(self):
         for name, process in self.hub.processes.items():
@@ -174,14 +199,16 @@ class Exchange(HubCase):
                 self.assertNotIn(name.encode(), file.read_bytes(), file)
 
     def test_a_thousand_files_in_one_session(self):
-        folder = self.hub.root / "thousand"
+        folder, marker = self.hub.root / "thousand", b"Margaret-Ashworth-" + os.urandom(8).hex().encode()
         folder.mkdir(exist_ok=True)
         for i in range(1000):
-            (folder / f"t{i:04}.csv").write_bytes(hashlib.sha256(str(i).encode()).digest() * (i % 7))
+            content = marker + hashlib.sha256(str(i).encode()).digest() * (i % 7)
+            (folder / f"t{i:04}.csv").write_bytes(content)
         self.hub.sftp(self.hub.sender, f"lcd {folder}", f"cd {self.hub.send_folder()}", "put t*.csv")
         listing = self.hub.sftp(self.hub.receiver, f"ls -1 {self.hub.collect_folder()}").stdout
         self.assertEqual(len(re.findall(r"t\d{4}\.csv\.age", listing)), 1000)
-        self.assertEqual(self.fetch("t0006.csv.age"), hashlib.sha256(b"6").digest() * 6)
+        self.assertEqual(self.fetch("t0006.csv.age"), marker + hashlib.sha256(b"6").digest() * 6)
+        self.assert_nowhere(marker)
         self.hub.verify()
 
     def test_a_client_that_vanishes_delivers_nothing(self):

@@ -128,8 +128,9 @@ class Hub:
         process.kill()
         process.wait()
 
-    def stop(self):
-        for name in ("chanceryd", "chancery-ledgerd"):
+    def stop(self, *names):
+        """Stops these daemons, or both."""
+        for name in names or ("chanceryd", "chancery-ledgerd"):
             process = self.processes.pop(name, None)
             if process is None or process.poll() is not None:
                 continue

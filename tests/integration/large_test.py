@@ -12,6 +12,7 @@ from hub import BIN, Hub
 MIB = 1 << 20
 MEBIBYTES = int(sys.argv.pop(1)) if len(sys.argv) > 1 and sys.argv[1].isdigit() else 1024
 OPTIONS = [word for option in [a for a in sys.argv[1:] if "=" in a] for word in ("-o", option)]
+REKEY_MEBIBYTES = sum(int(each[len("RekeyLimit="):-1]) for each in OPTIONS if each.startswith("RekeyLimit="))
 sys.argv = [a for a in sys.argv if "=" not in a]
 BLOCK = os.urandom(MIB)
 WARM_UP = 64  # MiB: what the first file of all makes the daemon keep does not grow with a file's size
@@ -34,8 +35,17 @@ class Large(unittest.TestCase):
         with open(f"/proc/{self.hub.processes['chanceryd'].pid}/clear_refs", "w") as peak:
             peak.write("5")
         before = self.memory("VmRSS")
-        self.hub.sftp(agency, command, options=OPTIONS, timeout=SECONDS)
+        # Keys last as long as what is on its way, so that a get asks for little ahead.
+        few = ["-R", "2", "-B", "16384"] if REKEY_MEBIBYTES and command.startswith("get") else []
+        done = self.hub.sftp(agency, command, options=["-v", *few, *OPTIONS], timeout=SECONDS)
+        self.exchanges = done.stderr.count("SSH2_MSG_NEWKEYS received")
         return self.memory("VmHWM") - before
+
+    def check_exchanges(self):
+        """Of keys, in the last session: as many as the client's RekeyLimit implies, if it has one."""
+        if REKEY_MEBIBYTES:
+            print(f"keys were exchanged {self.exchanges} times")
+            self.assertGreaterEqual(self.exchanges, 0.9 * MEBIBYTES / REKEY_MEBIBYTES)
 
     def send(self, name, mebibytes):
         """The hash of what was sent, and the growth."""
@@ -57,8 +67,10 @@ class Large(unittest.TestCase):
         with Hub() as self.hub:
             self.send("warm-up.bin", WARM_UP)  # not collected before the other is sent, which would use that memory too
             sent, taking = self.send("large.bin", MEBIBYTES)
+            self.check_exchanges()
             self.collect("warm-up.bin")
             sealed, giving = self.collect("large.bin")
+            self.check_exchanges()
             print(f"chanceryd grew by {taking:.1f} MiB taking {MEBIBYTES} MiB, and by {giving:.1f} giving them")
             self.assertEqual(self.open(sealed), sent)
             (accepted,) = [e for e in self.hub.entries() if e["event"] == "file.accepted" and sent in str(e)]

@@ -3,7 +3,6 @@
 All come from a declared network, so that no ban ends the attempts."""
 
 import concurrent.futures
-import itertools
 import logging
 import socket
 import statistics
@@ -17,8 +16,9 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # paramiko's own, of the ciphers it still knows
     import paramiko
 
-from paramiko.common import (MSG_CHANNEL_OPEN_SUCCESS, MSG_CHANNEL_SUCCESS, MSG_KEXINIT, MSG_SERVICE_ACCEPT,
-                             MSG_USERAUTH_FAILURE, MSG_USERAUTH_PK_OK, MSG_USERAUTH_SUCCESS, cMSG_SERVICE_REQUEST, cMSG_USERAUTH_REQUEST)
+from paramiko.common import (MSG_CHANNEL_FAILURE, MSG_CHANNEL_OPEN_SUCCESS, MSG_CHANNEL_REQUEST, MSG_CHANNEL_SUCCESS,
+                             MSG_KEXINIT, MSG_SERVICE_ACCEPT, MSG_USERAUTH_FAILURE, MSG_USERAUTH_PK_OK, MSG_USERAUTH_SUCCESS,
+                             cMSG_SERVICE_REQUEST, cMSG_USERAUTH_REQUEST)
 from paramiko.message import Message
 
 import hub
@@ -27,9 +27,11 @@ import session_test
 logging.disable(logging.CRITICAL)  # it logs every refusal, which is what is wanted here
 SOURCE = "127.9.0.1"
 ANSWERS = {MSG_USERAUTH_FAILURE, MSG_USERAUTH_PK_OK, MSG_USERAUTH_SUCCESS}
+OUTCOMES = {MSG_CHANNEL_SUCCESS, MSG_CHANNEL_FAILURE}
 GRANTS = {MSG_CHANNEL_OPEN_SUCCESS, MSG_CHANNEL_SUCCESS, MSG_USERAUTH_SUCCESS}
 BODIES = (b"", bytes(32), b"\xff" * 32)
 NUMBERS = range(1, 256)
+FIRST_CHANNEL = 43  # as libssh counts them
 
 
 def strings(*texts):
@@ -37,6 +39,23 @@ def strings(*texts):
     for text in texts:
         message.add_string(text)
     return message.asbytes()
+
+
+def well_formed(key):
+    """What a client in good order says with some numbers, whenever that is said; of the key it only asks."""
+    channel, request = FIRST_CHANNEL.to_bytes(4, "big"), lambda *texts: strings(*texts[:-1]) + b"\x01" + texts[-1]
+    return {
+        5: (strings("ssh-userauth"), strings("ssh-connection")),
+        50: (strings("alice", "ssh-connection", "none"),
+             strings("alice", "ssh-connection", "password") + b"\0" + strings("x"),
+             strings("alice", "ssh-connection", "publickey") + b"\0" + strings("ssh-ed25519", key.asbytes()),
+             strings("alice", "ssh-connection", "publickey") + b"\x01" + strings(
+                 "ssh-ed25519", key.asbytes(), strings("ssh-ed25519", bytes(64)))),
+        80: (request("tcpip-forward", strings("127.0.0.1") + bytes(4)), request("keepalive@openssh.com", b"")),
+        90: (strings("session") + bytes(4) + bytes([0, 32, 0, 0]) + bytes([0, 0, 128, 0]),),
+        94: (channel + strings(bytes.fromhex("000000050100000003")),),  # INIT of SFTP
+        98: (channel + request("subsystem", strings("sftp")), channel + request("exec", strings("id"))),
+    }
 
 
 class Client(paramiko.Transport):
@@ -94,16 +113,30 @@ class MessageTest(session_test.SessionTest):
         client.came.clear()
         return client
 
+    @staticmethod
+    def answer(client, seconds=10.0, of=ANSWERS):
+        """The answer to a request, as its kind and body, or None."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            last = client.last
+            if last is not None and last[0] in of:
+                return last
+            if not client.is_active():
+                return None
+            time.sleep(0.0005)
+        return None
+
     def assert_another_works(self, sftp):
         """The session that was there all the time, and a new one."""
         self.assertEqual(sftp.stat("/").st_mode & 0o170000, 0o040000)
         self.assertEqual(self.server.sftp(self.key, "pwd", extra=("-o", f"BindAddress={SOURCE}")).returncode, 0)
 
-    def every_number(self, begin):
-        """Sends each number to what begin() answers, again to a new one when the hub has hung up; by eight clients at once."""
+    def every_number(self, begin, allowed=()):
+        """Sends each number to what begin() answers, and to a new one when the hub has hung up; by eight clients at once.
+        Nothing is granted but the `allowed` requests of a channel."""
         witness = paramiko.SFTPClient.from_transport(self.logged_in())
         with concurrent.futures.ThreadPoolExecutor(8) as clients:
-            tasks = [clients.submit(self.numbers, begin, NUMBERS[first::8]) for first in range(8)]
+            tasks = [clients.submit(self.numbers, begin, NUMBERS[first::8], allowed) for first in range(8)]
             while concurrent.futures.wait(tasks, timeout=2).not_done:
                 self.assert_another_works(witness)
             for task in tasks:
@@ -111,35 +144,40 @@ class MessageTest(session_test.SessionTest):
         self.assert_another_works(witness)
         self.assertIsNone(self.server.process.poll())
 
-    def numbers(self, begin, numbers):
+    def messages(self, numbers):
+        known = well_formed(self.own)
+        return [(number, body) for number in numbers for body in (*BODIES, *known.get(number, ()))]
+
+    def numbers(self, begin, numbers, allowed):
         client = None
-        for number, body in itertools.product(numbers, BODIES):
+        for number, body in self.messages(numbers):
             try:
-                assert client is not None and client.is_active()
+                assert client is not None and client.is_active() and body in BODIES
                 client.put(number, body)
-            except (AssertionError, OSError, EOFError, paramiko.SSHException):  # it has hung up on the last one
+            except (AssertionError, OSError, EOFError, paramiko.SSHException):  # it has hung up on the last one, or will
                 client = begin()
                 client.put(number, body)
             client.settle()
-            self.assertFalse(client.came & GRANTS, number)
+            granted = client.came & GRANTS
+            client.came.clear()
+            self.assertEqual(granted, {MSG_CHANNEL_SUCCESS} if (number, body) in allowed else set(), (number, body))
 
 
 class EveryNumber(MessageTest):
     def test_before_the_key_exchange(self):
         witness = paramiko.SFTPClient.from_transport(self.logged_in())
-        for number in NUMBERS:
-            for body in BODIES:
-                with self.server.connect(SOURCE) as connection:
-                    connection.sendall(b"SSH-2.0-x\r\n" + session_test.packet(bytes([number]) + body) * 2)
-                    connection.shutdown(socket.SHUT_WR)
-                    came = b""
-                    try:
-                        while some := connection.recv(65536):
-                            came += some
-                    except ConnectionResetError:
-                        pass
-                kinds = self.kinds(came[came.find(b"\n") + 1:])  # nothing, if it was reset before we read
-                self.assertTrue(kinds <= {1, 2, 3, 4, MSG_KEXINIT}, (number, kinds))
+        for number, body in self.messages(NUMBERS):
+            with self.server.connect(SOURCE) as connection:
+                connection.sendall(b"SSH-2.0-x\r\n" + session_test.packet(bytes([number]) + body) * 2)
+                connection.shutdown(socket.SHUT_WR)
+                came = b""
+                try:
+                    while some := connection.recv(65536):
+                        came += some
+                except ConnectionResetError:
+                    pass
+            kinds = self.kinds(came[came.find(b"\n") + 1:])  # nothing, if it was reset before we read
+            self.assertTrue(kinds <= {1, 2, 3, 4, MSG_KEXINIT}, (number, kinds))
         self.assert_another_works(witness)
 
     @staticmethod
@@ -156,24 +194,46 @@ class EveryNumber(MessageTest):
         self.server.expect("stopped")
         self.assertEqual(sum("bob logged in" in line for line in self.server.said), 0)
 
-    def test_after_the_login(self):
-        # Whoever has logged in may have its one channel; a second is refused.
-        def begin():
-            client = self.logged_in()
-            client.open_session(timeout=20)
-            client.came.clear()
-            return client
+    def with_a_channel(self):
+        client = self.logged_in()
+        self.assertEqual(client.open_session(timeout=20).remote_chanid, FIRST_CHANNEL)
+        client.came.clear()
+        return client
 
-        self.every_number(begin)
+    def test_after_the_login(self):
+        # Whoever has logged in may have its one channel, and SFTP on it; a second channel is refused.
+        self.every_number(self.with_a_channel, allowed=[(98, well_formed(self.own)[98][0])])
 
     def test_while_keys_are_exchanged_again(self):
         def begin():
-            client = self.logged_in()
+            client = self.with_a_channel()
             client._handler_table = {**client._handler_table, MSG_KEXINIT: lambda *_: None}
             client._send_kex_init()
             return client
 
         self.every_number(begin)
+
+
+class ChannelRequests(MessageTest):
+    def test_all_but_sftp_are_refused(self):
+        client = self.logged_in()
+        channel = client.open_session(timeout=20)
+        quiet = {kind: lambda *_: None for kind in OUTCOMES}  # else paramiko closes the channel
+        client._channel_handler_table = {**client._channel_handler_table, **quiet}
+        for name, body in {"pty-req": strings("vt100") + bytes(16) + strings(""), "window-change": bytes(16),
+                           "x11-req": b"\x01" + strings("MIT-MAGIC-COOKIE-1", "00" * 16) + bytes(4),
+                           "auth-agent-req@openssh.com": b"", "env": strings("LANG", "C"), "shell": b"",
+                           "exec": strings("id"), "break": bytes(4), "subsystem": strings("netconf")}.items():
+            self.assertEqual(self.ask(client, channel, name, body), MSG_CHANNEL_FAILURE, name)
+        self.assertFalse(any("serving" in line for line in list(self.server.lines.queue) + self.server.said))
+        self.assertEqual(self.ask(client, channel, "subsystem", strings("sftp")), MSG_CHANNEL_SUCCESS)
+        self.server.expect("serving alice")
+
+    def ask(self, client, channel, name, body):
+        client.last = None
+        client.put(MSG_CHANNEL_REQUEST, channel.remote_chanid.to_bytes(4, "big") + strings(name) + b"\x01" + body)
+        answer = self.answer(client, of=OUTCOMES)
+        return answer and answer[0]
 
 
 class Logins(MessageTest):
@@ -197,19 +257,6 @@ class Logins(MessageTest):
         client.put(cMSG_SERVICE_REQUEST[0], strings("ssh-userauth"))
         self.answer(client, of={MSG_SERVICE_ACCEPT})
         return client
-
-    @staticmethod
-    def answer(client, seconds=10.0, of=ANSWERS):
-        """The answer to a request, as its kind and body, or None."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            last = client.last
-            if last is not None and last[0] in of:
-                return last
-            if not client.is_active():
-                return None
-            time.sleep(0.0005)
-        return None
 
     def assert_denied(self, client, what):
         """By an answer, by hanging up, or by none."""
@@ -307,7 +354,7 @@ class WholeHub(hub.HubCase):
     """The look-up of a whole hub, in its policy."""
 
     client, begun, request, answer, assert_alike = (
-        MessageTest.client, Logins.begun, Logins.request, staticmethod(Logins.answer), Logins.assert_alike)
+        MessageTest.client, Logins.begun, Logins.request, staticmethod(MessageTest.answer), Logins.assert_alike)
     connect = session_test.Server.connect
 
     @classmethod
@@ -330,6 +377,13 @@ class Deadline(MessageTest):
 
     options = {"login_seconds": 3, "attempts": 10000}
 
+    def assert_in_time(self, begun):
+        """It was the deadline, and within a second of it."""
+        took = time.monotonic() - begun
+        self.assertGreater(took, 3 - 0.5)
+        self.assertLess(took, 3 + 1)
+        self.server.expect(f"refused {SOURCE} deadline")
+
     def assert_ends(self, connection, do):
         begun = time.monotonic()
         try:
@@ -343,8 +397,7 @@ class Deadline(MessageTest):
                     pass
         except (ConnectionError, EOFError, paramiko.SSHException, OSError):
             pass
-        self.assertLess(time.monotonic() - begun, 3 + 4)
-        self.server.expect(f"refused {SOURCE} (deadline|flood)")
+        self.assert_in_time(begun)
 
     def test_a_version_line_that_drips(self):
         connection = self.server.connect(SOURCE)
@@ -364,8 +417,8 @@ class Deadline(MessageTest):
         except OSError:
             pass
         connection.close()
-        self.assertLess(time.monotonic() - begun, 3 + 4)
-        self.server.expect(f"refused {SOURCE}")
+        self.assertLess(time.monotonic() - begun, 3 + 1)
+        self.server.expect(f"refused {SOURCE} (key-exchange|deadline)")
 
     def test_a_key_exchange_that_stalls(self):
         for bytes_of_it in (1, 4, 100):
@@ -405,20 +458,31 @@ class Deadline(MessageTest):
             came += some
         self.assert_ends(connection, lambda: None)
 
-    def test_bad_signatures_without_end(self):
+    def send_bad_signatures(self, pause):
+        """Sends them until the hub hangs up; answers when it began, and how many it sent."""
         client = self.client()
+        begun, sent = time.monotonic(), 0
         client.put(cMSG_SERVICE_REQUEST[0], strings("ssh-userauth"))
         body = strings("alice", "ssh-connection", "publickey") + b"\x01" + strings(
             "ssh-ed25519", self.own.asbytes(), strings("ssh-ed25519", bytes(64)))
-        begun, sent = time.monotonic(), 0
         while client.is_active() and time.monotonic() - begun < 20:
             try:
                 client.put(cMSG_USERAUTH_REQUEST[0], body)
-                sent += 1
             except (OSError, EOFError, paramiko.SSHException):
                 break
-        self.assertLess(time.monotonic() - begun, 3 + 4)
+            sent += 1
+            time.sleep(pause)
+        return begun, sent
+
+    def test_bad_signatures_until_the_deadline(self):
+        begun, sent = self.send_bad_signatures(pause=0.02)
         self.assertGreater(sent, 10)
+        self.assert_in_time(begun)
+
+    def test_bad_signatures_as_fast_as_they_go(self):
+        begun, sent = self.send_bad_signatures(pause=0)
+        self.assertGreater(sent, 10)
+        self.assertLess(time.monotonic() - begun, 3 + 1)
         self.server.expect(f"refused {SOURCE} (deadline|flood)")
 
 

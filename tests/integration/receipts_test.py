@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import statistics
 import time
 import unittest
 
@@ -149,6 +150,28 @@ class Receipts(unittest.TestCase):
                     sftp.stat(path)
                 with self.assertRaises(FileNotFoundError):
                     sftp.open(path)
+
+    def test_a_refusal_has_its_page_within_a_second(self):
+        folder, took = self.hub.send_folder(), []
+        self.put("sent.csv")
+        with self.hub.paramiko(self.sender) as client:
+            sftp = client.open_sftp()
+            (month,) = [f"/receipts/{m}" for m in sftp.listdir("/receipts") if m != "log-keys"]
+            # Each for another reason: equal ones within a minute share a page.
+            for code, attempt in {"name-invalid": lambda: sftp.open(f"{folder}/bad\u200bname.csv", "wb"),
+                                  "already-delivered": lambda: sftp.remove(f"{folder}/sent.csv"),
+                                  "not-readable": lambda: sftp.open(f"{folder}/sent.csv", "rb"),
+                                  "no-folders": lambda: sftp.mkdir(f"{folder}/new")}.items():
+                before = set(sftp.listdir(month))
+                with self.assertRaises(OSError):
+                    attempt()
+                done = time.monotonic()
+                (page,) = wait_until(f"the page of {code}",
+                                     lambda: [n for n in sftp.listdir(month) if n.endswith(".txt") and n not in before])
+                self.assertIn(f"Reason ({code})".encode(), sftp.open(f"{month}/{page}").read())
+                took.append(time.monotonic() - done)
+        print(f"\na refusal's page was read {', '.join(f'{each:.3f}' for each in took)} s after the no")
+        self.assertLess(statistics.median(took), 1)
 
     def test_nobody_else_sees_them(self):
         self.put("oct.csv")

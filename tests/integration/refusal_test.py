@@ -48,6 +48,9 @@ class Refusals(unittest.TestCase):
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("suspended", done.stderr)
         self.assertIn("suspended", self.reasons())
+        for agency, folder in ((self.hub.sender, self.hub.send_folder()), (self.hub.receiver, self.hub.collect_folder())):
+            self.hub.sftp(agency, f"get /README.txt {self.hub.root}/readme")
+            self.assertIn(f"{folder}   suspended", (self.hub.root / "readme").read_text())
         self.assertEqual(self.codes(), ["not-live"])
         held = self.hub.sftp(self.hub.receiver, f"get {self.hub.collect_folder()}/before.csv.age {self.hub.root}/x", check=False)
         self.assertNotEqual(held.returncode, 0)

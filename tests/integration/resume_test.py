@@ -1,5 +1,6 @@
 """Connections that end in the middle of an upload, and clients that come back: each by its own way of going on."""
 
+import hashlib
 import os
 import pathlib
 import shutil
@@ -14,6 +15,7 @@ from proxies import CuttingProxy  # noqa: E402
 
 SIZE = 6_000_007
 CUT = 2_500_000
+MIB = 1 << 20
 
 
 class Resume(HubCase):
@@ -77,6 +79,23 @@ class Resume(HubCase):
             self.assertEqual(done.returncode, 0, f"{arguments}\n{done.stdout}\n{done.stderr}")
         return done
 
+    def test_what_is_kept_is_sealed(self):
+        marker = b"Margaret-Ashworth-" + os.urandom(8).hex().encode()
+        content, self.content = self.content, marker * (SIZE // len(marker))
+        try:
+            self.file.write_bytes(self.content)
+            self.cut_off("marked.bin")
+            partials = list((self.hub.path("objects") / "tmp").iterdir())
+            self.assertGreater(max(path.stat().st_size for path in partials), MIB)
+            for path in [*self.hub.directory.rglob("*"), *self.hub.logs.values()]:
+                if path.is_file():
+                    self.assertNotIn(marker, path.read_bytes(), path)
+            self.hub.sftp(self.hub.sender, f"reput {self.file} {self.remote('marked.bin')}")
+            self.check_delivered("marked.bin")
+        finally:
+            self.content = content
+            self.file.write_bytes(content)
+
     def test_openssh_reput(self):
         self.cut_off("reput.bin")
         self.hub.sftp(self.hub.sender, f"reput {self.file} {self.remote('reput.bin')}")
@@ -129,6 +148,10 @@ class Resume(HubCase):
                          remote + self.remote("rclone.bin")])
         self.assertLess(proxy.left, 0)
         self.check_delivered("rclone.bin", transfers=None)
+        events = [(e["event"], e["plain"].get("code"), e["details"].get("sha256")) for e in self.hub.entries()
+                  if e["details"].get("name") == "rclone.bin" and e["event"].startswith("file.")]
+        self.assertEqual(events, [("file.abandoned", "removed", None),
+                                  ("file.accepted", None, hashlib.sha256(self.content).hexdigest())])
 
     def psftp(self, *commands, check=True):
         self.assertTrue(shutil.which("psftp"), "psftp is not installed; run scripts/setup")

@@ -149,8 +149,12 @@ class Transfers(SessionTest):
     def test_rekeying_every_megabyte(self):
         sent = self.file("rekeyed", 32 * MIB)
         back = self.folder / "rekeyed.back"
-        done = self.server.sftp(self.key, f"put {sent} r", f"get r {back}", extra=("-o", "RekeyLimit=1M"))
-        self.assertEqual(done.returncode, 0, done.stderr)
+        # Keys last as long as what is on its way: all that a get asks for ahead, unless that is little.
+        for command, ahead, least in ((f"put {sent} r", (), 0.9), (f"get r {back}", (), 0.4),
+                                      (f"get r {back}", ("-R", "2", "-B", "16384"), 0.9)):
+            done = self.server.sftp(self.key, command, extra=("-v", "-o", "RekeyLimit=1M", *ahead))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertGreaterEqual(done.stderr.count("SSH2_MSG_NEWKEYS received"), least * 32)
         self.assertEqual(sent.read_bytes(), back.read_bytes())
 
     def test_many_sessions_at_once(self):
@@ -242,18 +246,26 @@ class Refusals(SessionTest):
         only = ("-o", "PubkeyAcceptedAlgorithms=ssh-rsa")
         self.assertNotEqual(self.server.sftp(self.keys["rsa"], "pwd", extra=only).returncode, 0)
 
-    def test_six_wrong_keys_end_the_connection(self):
+    def after_wrong_keys(self, count):
+        """Tries `count` wrong keys and then the right one, on one connection."""
         keys = []
-        for number in range(7):
+        for number in range(count):
             key = self.folder / f"wrong{number}"
             if not key.exists():
                 subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
             keys += ["-i", str(key)]
-        done = subprocess.run(["sftp", *self.server.options(keys[1]), *keys[2:], "-i", str(self.key), "-P",
-                               str(self.server.port), "alice@127.0.0.1"], capture_output=True, text=True,
-                              stdin=subprocess.DEVNULL, timeout=30)
-        self.assertNotEqual(done.returncode, 0)
+        options = self.server.options(self.key)[:-2]  # without the key
+        return subprocess.run(["sftp", *options, *keys, "-i", str(self.key), "-b", "/dev/null", "-P", str(self.server.port),
+                               "alice@127.0.0.1"], capture_output=True, text=True, timeout=30)
+
+    def test_after_five_wrong_keys_the_right_one_gets_in(self):
+        done = self.after_wrong_keys(5)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_after_six_wrong_keys_the_right_one_does_not(self):
+        self.assertNotEqual(self.after_wrong_keys(6).returncode, 0)
         self.server.expect("refused 127.0.0.1 attempts")
+        self.assertFalse([line for line in self.server.said if "logged in" in line])
 
     def test_no_login_in_time_closes_the_connection(self):
         for greeting in (b"", b"SSH-2.0-slow\r\n"):
