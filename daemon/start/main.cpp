@@ -4,7 +4,6 @@
 #include <iostream>
 
 #include <cxxopts.hpp>
-#include <sys/resource.h>
 
 #include "daemon/start/start.h"
 #include "ledger/confine/confine.h"
@@ -39,8 +38,6 @@ int run(int count, char** arguments) {
 
 int main(int count, char** arguments) {
   std::signal(SIGPIPE, SIG_IGN);
-  const rlimit none{};
-  (void)::setrlimit(RLIMIT_CORE, &none);  // a core file would hold plain text
   try {
     chancery::confine::give_up_what_a_daemon_never_needs();
     return run(count, arguments);

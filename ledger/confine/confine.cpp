@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include <seccomp.h>
+#include <sys/resource.h>
 
 namespace chancery::confine {
 namespace {
@@ -36,6 +37,9 @@ void check(int answer, const char* what) {
 }  // namespace
 
 void give_up_what_a_daemon_never_needs() {
+  const rlimit none{};
+  if (::setrlimit(RLIMIT_CORE, &none) != 0)
+    throw std::system_error(errno, std::generic_category(), "cannot do without core files");
   const std::unique_ptr<void, decltype(&::seccomp_release)> filter(::seccomp_init(SCMP_ACT_ALLOW),
                                                                    &::seccomp_release);
   if (filter == nullptr)

@@ -8,7 +8,6 @@
 
 #include <cxxopts.hpp>
 #include <pwd.h>
-#include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -83,8 +82,6 @@ int serve(const cxxopts::ParseResult& given) {
 
 int main(int count, char** arguments) {
   std::signal(SIGPIPE, SIG_IGN);
-  const rlimit none{};
-  (void)::setrlimit(RLIMIT_CORE, &none);  // a core file would hold keys
   auto options = flags();
   try {
     chancery::confine::give_up_what_a_daemon_never_needs();
