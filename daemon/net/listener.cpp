@@ -1,6 +1,7 @@
 #include "daemon/net/listener.h"
 
 #include <chrono>
+#include <new>
 #include <utility>
 
 #include <boost/asio/error.hpp>
@@ -38,6 +39,7 @@ struct Listener::Impl {
       : acceptor(context), timer(context), accepted(std::move(given)), log(std::move(to_log)) {}
 
   void accept();
+  void accept_again();
   void hand_over(tcp::socket socket, const tcp::endpoint& from) const;
   void pause(const Code& error);
 
@@ -46,6 +48,8 @@ struct Listener::Impl {
   Accepted accepted;
   std::function<void(const std::string&)> log;
   Rarely want;
+  std::weak_ptr<tcp::endpoint> accepting;  // while a connection is waited for
+  bool pausing = false;
 };
 
 Listener::Listener(asio::io_context& context, const std::string& address, std::uint16_t port,
@@ -71,6 +75,10 @@ std::uint16_t Listener::port() const { return impl_->acceptor.local_endpoint().p
 
 void Listener::start() { impl_->accept(); }
 
+void Listener::resume() {
+  if (impl_->acceptor.is_open() && !impl_->pausing && impl_->accepting.expired()) impl_->accept_again();
+}
+
 void Listener::close() {
   Code ignored;
   impl_->acceptor.close(ignored);
@@ -79,12 +87,22 @@ void Listener::close() {
 
 void Listener::Impl::accept() {
   auto from = std::make_shared<tcp::endpoint>();
+  accepting = from;
   acceptor.async_accept(*from, [this, from](const Code& error, tcp::socket socket) {
     if (error == asio::error::operation_aborted || !acceptor.is_open()) return;
     if (is_want(error)) return pause(error);
-    accept();
+    accept_again();
     if (!error) hand_over(std::move(socket), *from);
   });
+}
+
+// A listener that does not wait for connections would never do so again.
+void Listener::Impl::accept_again() {
+  try {
+    accept();
+  } catch (const std::bad_alloc&) {
+    pause(asio::error::no_memory);
+  }
 }
 
 void Listener::Impl::hand_over(tcp::socket socket, const tcp::endpoint& from) const {
@@ -100,8 +118,10 @@ void Listener::Impl::pause(const Code& error) {
     log("No connection can be accepted for now: " + error.message() + ". It is tried each second.");
   timer.expires_after(kPause);
   timer.async_wait([this](const Code& cancelled) {
-    if (!cancelled) accept();
+    pausing = false;
+    if (!cancelled) accept_again();
   });
+  pausing = true;
 }
 
 }  // namespace chancery::net

@@ -30,6 +30,8 @@ class Listener {
 
   std::uint16_t port() const;
   void start();
+  // After an exception, which may have been thrown before a connection was handed over: waits for the next.
+  void resume();
   // Accepts no more.
   void close();
 

@@ -220,6 +220,9 @@ void Server::start() {
           return;
         } catch (const std::exception& error) {  // of a hook: the session was lost, the thread is not
           impl->hooks.log(std::string("An I/O thread caught: ") + error.what());
+          if (thread != impl->threads.front().get()) continue;
+          impl->listener->resume();
+          if (impl->proxy_listener) impl->proxy_listener->resume();
         }
       }
     });

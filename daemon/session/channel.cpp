@@ -13,12 +13,11 @@
 namespace chancery::session {
 namespace {
 
-// libssh's own buffer holds one window (2 MiB) besides, so that together it is the 4 MiB of a session.
-constexpr std::uint32_t kHeldBytes = 2 * 1024 * 1024;
 constexpr std::uint32_t kReadAtOnce = 64 * 1024;
 constexpr std::size_t kWriteAtOnce = 128UL * 1024;
 constexpr std::size_t kLongestComplaints = 16UL * 1024;
-constexpr sftp::Limits kLimits{.held_bytes = kHeldBytes};
+// libssh's own buffer holds one window (2 MiB) besides, so that together it is the 4 MiB of a session.
+constexpr sftp::Limits kLimits;
 
 }  // namespace
 

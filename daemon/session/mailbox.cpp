@@ -1,21 +1,29 @@
 #include "daemon/session/mailbox.h"
 
 #include <atomic>
+#include <exception>
 
 namespace chancery::session {
 
-// What the copies of one Answer share.
+// What the copies of one Answer share. It has the letter from the beginning, so that also where there is no
+// memory left the request is answered.
 struct Mailbox::Ticket {
-  Ticket(std::shared_ptr<Mailbox> box, std::uint64_t request) : mailbox(std::move(box)), id(request) {}
-  ~Ticket() { use(sftp::StatusReply{sftp::Status::failure, ""}); }
+  Ticket(std::shared_ptr<Mailbox> box, std::uint64_t request) : mailbox(std::move(box)) {
+    letter.emplace_back(request, sftp::StatusReply{sftp::Status::failure, ""});
+  }
+  ~Ticket() {
+    if (!used) mailbox->put(std::move(letter));
+  }
   Ticket(const Ticket&) = delete;
   Ticket& operator=(const Ticket&) = delete;
   void use(sftp::Reply reply) {
-    if (!used.exchange(true)) mailbox->put(id, std::move(reply));
+    if (used.exchange(true)) return;
+    letter.front().second = std::move(reply);
+    mailbox->put(std::move(letter));
   }
 
   std::shared_ptr<Mailbox> mailbox;
-  std::uint64_t id;
+  Letters letter;
   std::atomic<bool> used = false;
 };
 
@@ -25,11 +33,16 @@ Answer Mailbox::answer_to(std::uint64_t id) {
   };
 }
 
-void Mailbox::put(std::uint64_t id, sftp::Reply reply) {
+void Mailbox::put(Letters letter) noexcept {
   const std::lock_guard lock(mutex_);
   if (closed_) return;
-  letters_.emplace_back(id, std::move(reply));
-  if (!std::exchange(woken_, true)) wake_();
+  letters_.splice(letters_.end(), letter);
+  if (woken_) return;
+  try {
+    wake_();
+    woken_ = true;
+  } catch (const std::exception&) {  // the next letter, or the session's next turn, finds this one
+  }
 }
 
 void Mailbox::hold() {

@@ -2,10 +2,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <utility>
-#include <vector>
 
 #include "daemon/session/session.h"
 
@@ -14,7 +14,7 @@ namespace chancery::session {
 // Answers on their way to a session's I/O thread. Thread-safe.
 class Mailbox : public std::enable_shared_from_this<Mailbox> {
  public:
-  using Letters = std::vector<std::pair<std::uint64_t, sftp::Reply>>;
+  using Letters = std::list<std::pair<std::uint64_t, sftp::Reply>>;
   explicit Mailbox(std::function<void()> wake) : wake_(std::move(wake)) {}
 
   // The Answer of the request `id`.
@@ -30,7 +30,7 @@ class Mailbox : public std::enable_shared_from_this<Mailbox> {
 
  private:
   struct Ticket;
-  void put(std::uint64_t id, sftp::Reply reply);
+  void put(Letters letter) noexcept;
 
   std::mutex mutex_;
   std::function<void()> wake_;

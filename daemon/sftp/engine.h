@@ -19,7 +19,7 @@ struct Limits {
   std::uint32_t requests = 1024;          // unanswered requests
   // Bytes held for one session: unanswered requests as they were sent, what unanswered READs may return, and
   // output not yet taken. May be exceeded by one packet.
-  std::uint32_t held_bytes = 4 * 1024 * 1024;
+  std::uint32_t held_bytes = 2 * 1024 * 1024;
 };
 
 // The server's side of one SFTP session: bytes in, requests out, replies in, bytes out. No disk, clock or

@@ -15,6 +15,8 @@ constexpr std::size_t kMostLost = 4;       // of one account
 constexpr std::size_t kMostManifests = 10'000;
 constexpr entry::Micros kDay = 24 * kHour;
 constexpr const char* kUploadedAgain = "A file of the same name was uploaded again.";
+constexpr const char* kManifestTaken =
+    "A manifest that the hub has taken can be neither removed nor renamed.";
 
 InProgress described(const Upload& upload) {
   return {upload.id(), upload.name(), upload.contiguous(), upload.begun()};
@@ -238,6 +240,8 @@ void Exchange::rename(const Caller& caller, const std::string& route, const std:
                               ? "The connection ended before this file was whole. Resume it, or upload it "
                                 "again, then rename it."
                               : "This file is still open. Close it first, then rename it."});
+    if (find_in_progress(caller, route, from))
+      return state_->refuse(caller, route, from, "no-renames", {Problem::Kind::denied, kManifestTaken}, done);
     return done(Problem{Problem::Kind::not_found, "There is no file of that name here."});
   }
   if (is_temporary(to))
@@ -268,8 +272,11 @@ void Exchange::remove_sent(const Caller& caller, const std::string& route, const
     return state_->refuse(
         caller, route, name, "already-delivered",
         {Problem::Kind::denied, "This file was already delivered. Ask the hub to recall it."}, done);
-  if (find_in_progress(caller, route, name))
+  if (state_->underway.find(caller, route, name))
     return done(Problem{Problem::Kind::failed, "This file is still open. Close it first, then remove it."});
+  if (find_in_progress(caller, route, name))
+    return state_->refuse(caller, route, name, "not-removable", {Problem::Kind::denied, kManifestTaken},
+                          done);
   done(Problem{Problem::Kind::not_found, "There is no file of that name here."});
 }
 

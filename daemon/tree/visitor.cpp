@@ -418,12 +418,12 @@ struct Tree::Visitor {
 
   void operator()(const sftp::Rename& rename) const {
     const Place from = locate(rename.from), to = locate(rename.to);
+    if (from.kind == Kind::send_file && to.kind == Kind::send_file && from.folder == to.folder &&
+        tree.folder_exists(view, {Kind::send_route, from.folder, {}}))
+      return tree.hub_.exchange.rename(tree.caller_, from.folder, from.name, to.name, done_by(answer));
     if (!tree.attributes(view, from)) return answer(not_found());
-    if (from.kind != Kind::send_file || to.kind != Kind::send_file || from.folder != to.folder)
-      return answer(
-          tree.refuse(from, "no-renames",
-                      "Only a file under a temporary name can be renamed, within its folder of /send."));
-    tree.hub_.exchange.rename(tree.caller_, from.folder, from.name, to.name, done_by(answer));
+    answer(tree.refuse(from, "no-renames",
+                       "Only a file under a temporary name can be renamed, within its folder of /send."));
   }
 
   void operator()(const sftp::ReadLink&) const { answer(failure("There are no links here.")); }

@@ -1,14 +1,18 @@
 // Many clients in one process, for the tests of the door and for the benchmark:
 //   crowd PORT USER KEY COUNT              logs COUNT clients in one after another, each asking for SFTP
 //   crowd PORT USER KEY COUNT stranger     the same, but each stops after the key exchange
+//   crowd PORT USER KEY COUNT unfinished BYTES
+//                                          the same as strangers, but each has sent so much of a packet that
+//                                          is longer
 //   crowd PORT USER KEY COUNT log-ins THREADS EXCHANGE
 //                                          COUNT whole sessions on THREADS at once, by this key exchange:
 //                                          each logs in, asks for SFTP, waits for the server's version and
 //                                          ends
-// The first two say "ready" when all are there, and hold them until their input ends; the third says how many
-// seconds it took.
+// The first three say "ready" when all are there, and hold them until their input ends; the last says how
+// many seconds it took.
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <memory>
@@ -19,6 +23,7 @@
 
 #include <libssh/libssh.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 namespace {
 
@@ -32,7 +37,8 @@ using Key = std::unique_ptr<ssh_key_struct, Release>;
 struct Server {
   int port = 0;
   std::string user, key_file;
-  std::string exchange;  // empty: libssh's choice
+  std::string exchange = {};  // empty: libssh's choice
+  std::string cipher = {};    // the same
 };
 
 Session connect(const Server& server) {
@@ -48,6 +54,9 @@ Session connect(const Server& server) {
     if (ssh_options_set(session.get(), SSH_OPTIONS_KEY_EXCHANGE, server.exchange.c_str()) != SSH_OK)
       return nullptr;
   }
+  if (!server.cipher.empty() &&
+      ssh_options_set(session.get(), SSH_OPTIONS_CIPHERS_C_S, server.cipher.c_str()) != SSH_OK)
+    return nullptr;
   return ssh_connect(session.get()) == SSH_OK ? std::move(session) : nullptr;
 }
 
@@ -96,12 +105,31 @@ int log_in_often(const Server& server, int count, int threads) {
   return failed == 0 ? 0 : 1;
 }
 
-int hold(const Server& server, int count, bool strangers) {
+// The beginning of a packet of the greatest length; its cipher is one that sends the length in the clear.
+bool begin_packet(ssh_session session, std::size_t size) {
+  std::string packet("\x00\x03\xff\xf0", 4);
+  packet.resize(size);
+  std::size_t sent = 0;
+  while (sent < size) {
+    const ssize_t count = ::send(ssh_get_fd(session), packet.data() + sent, size - sent, MSG_NOSIGNAL);
+    if (count > 0) {
+      sent += static_cast<std::size_t>(count);
+    } else if (errno == EAGAIN) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    } else {
+      return false;
+    }
+  }
+  return true;
+}
+
+int hold(const Server& server, int count, bool strangers, std::size_t unfinished) {
   const Key key = read_key(server);
   std::vector<Session> sessions;
   for (; count > 0; --count) {
     Session session = connect(server);
-    if (!session || (!strangers && ask_for_sftp(session.get(), key.get()) == nullptr)) {
+    if (!session || (!strangers && ask_for_sftp(session.get(), key.get()) == nullptr) ||
+        (unfinished > 0 && !begin_packet(session.get(), unfinished))) {
       std::fprintf(stderr, "%d connections were left to make\n", count);
       return 1;
     }
@@ -121,11 +149,15 @@ int main(int count, char** arguments) {
   getrlimit(RLIMIT_NOFILE, &files);
   files.rlim_cur = files.rlim_max;
   setrlimit(RLIMIT_NOFILE, &files);
-  Server server{std::stoi(arguments[1]), arguments[2], arguments[3], {}};
+  Server server{std::stoi(arguments[1]), arguments[2], arguments[3]};
   if (!read_key(server)) return 2;
   const int clients = std::stoi(arguments[4]);
   const std::string_view how = count > 5 ? arguments[5] : "";
-  if (how != "log-ins") return hold(server, clients, how == "stranger");
+  if (how == "unfinished" && count > 6) {
+    server.cipher = "aes256-gcm@openssh.com";
+    return hold(server, clients, true, std::stoul(arguments[6]));
+  }
+  if (how != "log-ins") return hold(server, clients, how == "stranger", 0);
   if (count < 8) return 2;
   server.exchange = arguments[7];
   return log_in_often(server, clients, std::stoi(arguments[6]));

@@ -75,6 +75,20 @@ class BeforeTheLogin(session_test.SessionTest):
         print(f"{each / 1024:.0f} KiB each ", file=sys.stderr, end="")
         self.assertLess(each, 256 * 1024)
 
+    @unittest.skipIf(SANITIZED, "much of the memory is the sanitizer's")
+    def test_nor_does_one_that_sends_most_of_a_long_packet(self):
+        unfinished = str(180 * 1024)  # below what ends it
+        with Crowd(self.server.port, "alice", self.key, 8, "unfinished", unfinished):
+            time.sleep(1)
+            before = resident(self.server.process.pid)
+            with Crowd(self.server.port, "alice", self.key, 64, "unfinished", unfinished):
+                time.sleep(2)
+                self.assertEqual(held(self.server.process.pid, self.server.port), 72, "some were ended")
+                each = (resident(self.server.process.pid) - before) / 64
+        print(f"{each / 1024:.0f} KiB each ", file=sys.stderr, end="")
+        self.assertLess(each, 256 * 1024)
+        self.assertGreater(each, 180 * 1024, "the packets were not held")
+
 
 class Limited(hub.HubCase):
     """A hub whose sender has declared its network."""

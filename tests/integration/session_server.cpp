@@ -23,6 +23,15 @@
 #include "daemon/sftp/engine.h"
 #include "policies/network/network.h"
 
+#ifdef CHANCERY_STARVING
+#include "tests/integration/starving.h"
+#else
+namespace {
+void spare_this_thread() {}
+void listen_for_failures() {}
+}  // namespace
+#endif
+
 namespace {
 
 using namespace chancery;
@@ -53,6 +62,7 @@ class Worker {
 
  private:
   void run() {
+    spare_this_thread();
     for (;;) {
       std::unique_lock lock(mutex_);
       more_.wait(lock, [this] { return !tasks_.empty(); });
@@ -182,6 +192,8 @@ int main(int count, char** arguments) {
   sigemptyset(&ours);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&ours, signal);
   pthread_sigmask(SIG_BLOCK, &ours, nullptr);
+  spare_this_thread();
+  listen_for_failures();
   net::Signals signals;
   auto options = read_options(arguments + 3, arguments + count);
   std::set<std::tuple<std::string, std::string, std::string>> keys;

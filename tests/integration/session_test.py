@@ -32,13 +32,13 @@ def kex_init(exchange=b"curve25519-sha256"):
 class Server:
     """session_server with its own host key; what it says is kept."""
 
-    def __init__(self, folder, accounts, wrapper=(), **options):
+    def __init__(self, folder, accounts, wrapper=(), program="session_server", **options):
         self.folder = pathlib.Path(folder)
         listed = self.folder / "accounts"
         listed.write_text("".join(f"{user} {' '.join(key.read_text().split()[:2])}\n" for user, key in accounts))
-        command = [*wrapper, BIN / "session_server", self.folder / "host_key", listed]
+        command = [*wrapper, BIN / program, self.folder / "host_key", listed]
         command += [f"{name}={value}" for name, value in options.items()]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.lines = queue.Queue()
         self.said = []
         self.listener = threading.Thread(target=self._listen)
@@ -63,6 +63,7 @@ class Server:
                 return found
 
     def stop(self):
+        self.process.stdin.close()
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(20)
 
@@ -85,6 +86,7 @@ class Server:
 
 
 class SessionTest(unittest.TestCase):
+    program = "session_server"
     options = {}
 
     @classmethod
@@ -103,7 +105,8 @@ class SessionTest(unittest.TestCase):
 
     def setUp(self):
         publics = [self.keys[name].with_suffix(".pub") for name in ("ed25519", "ecdsa", "rsa")]
-        self.server = Server(self.folder, [("alice", key) for key in publics] + [("bob", publics[0])], **self.options)
+        self.server = Server(self.folder, [("alice", key) for key in publics] + [("bob", publics[0])],
+                             program=self.program, **self.options)
         self.addCleanup(self.end)
         self.key = self.keys["ed25519"]
 

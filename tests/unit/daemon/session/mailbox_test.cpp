@@ -1,7 +1,9 @@
 #include "daemon/session/mailbox.h"
 
 #include <atomic>
+#include <new>
 #include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -39,7 +41,7 @@ TEST(Mailbox, OnlyTheFirstCallCounts) {
   copy(sftp::StatusReply{sftp::Status::failure, "late"});
   const auto letters = mailbox->take();
   ASSERT_EQ(letters.size(), 1u);
-  EXPECT_EQ(std::get<sftp::StatusReply>(letters[0].second).status, sftp::Status::ok);
+  EXPECT_EQ(std::get<sftp::StatusReply>(letters.front().second).status, sftp::Status::ok);
 }
 
 TEST(Mailbox, AnAnswerThatIsDroppedIsAFailure) {
@@ -47,8 +49,23 @@ TEST(Mailbox, AnAnswerThatIsDroppedIsAFailure) {
   { const Answer dropped = mailbox->answer_to(7); }
   const auto letters = mailbox->take();
   ASSERT_EQ(letters.size(), 1u);
-  EXPECT_EQ(letters[0].first, 7u);
-  EXPECT_EQ(std::get<sftp::StatusReply>(letters[0].second).status, sftp::Status::failure);
+  EXPECT_EQ(letters.front().first, 7u);
+  EXPECT_EQ(std::get<sftp::StatusReply>(letters.front().second).status, sftp::Status::failure);
+}
+
+TEST(Mailbox, AnAnswerThatCannotWakeIsKeptForTheNext) {
+  bool can = false;
+  int woken = 0;
+  const auto mailbox = std::make_shared<Mailbox>([&] {
+    if (!can) throw std::bad_alloc();
+    ++woken;
+  });
+  { const Answer dropped = mailbox->answer_to(1); }
+  mailbox->answer_to(2)(done());
+  can = true;
+  mailbox->answer_to(3)(done());
+  EXPECT_EQ(woken, 1);
+  EXPECT_EQ(mailbox->take().size(), 3u);
 }
 
 TEST(Mailbox, AnAnswerAfterTheEndDoesNothing) {

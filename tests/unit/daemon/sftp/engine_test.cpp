@@ -42,7 +42,7 @@ struct Server {
 };
 
 TEST(Engine, GreetsWithVersionThreeAndItsExtensions) {
-  Engine engine({}, [](Request) { FAIL(); });
+  Engine engine({}, [](const Request&) { FAIL(); });
   engine.feed(init());
   const auto replies = parse(engine.take_output());
   ASSERT_EQ(replies.size(), 1u);
@@ -296,17 +296,85 @@ TEST(Engine, StopsConsumingWhileItsOutputIsNotTaken) {
   EXPECT_EQ(server.engine.feed(bad), bad.size());
 }
 
+// What a session has, as docs/sftp.md says.
+TEST(Engine, LeavesAtMostAThousandAndTwentyFourRequestsUnanswered) {
+  Server server;
+  const auto one = [](std::uint32_t id) { return Packet(17).u32(id).text("x").bytes(); };
+  for (std::uint32_t id = 1; id <= 1024; ++id) ASSERT_EQ(server.engine.feed(one(id)), one(id).size()) << id;
+  EXPECT_EQ(server.engine.feed(one(1025)), 0u);
+  EXPECT_EQ(server.asked.size(), 1024u);
+  server.engine.reply(server.asked[500].id, AttributesReply{});
+  EXPECT_EQ(server.engine.feed(one(1025)), one(1025).size());
+  EXPECT_EQ(server.engine.feed(one(1026)), 0u);
+}
+
+// Feeds such packets until no more are taken, and answers how many bytes of them are held then.
+std::size_t held_of(Server& server, const Buffer& packet, std::size_t each) {
+  server.asked.clear();
+  while (server.asked.size() < 1024 && server.engine.feed(packet) == packet.size()) continue;
+  return server.asked.size() * each;
+}
+
+TEST(Engine, HoldsTwoMebibytesOfRequestsAndOnePacketBeyond) {
+  constexpr std::size_t kMost = 2UL * 1024 * 1024;
+  Server writes;
+  const Buffer large = write(1, writes.opened(), 0, std::string(100'000, 'x')).bytes();
+  const std::size_t written = held_of(writes, large, large.size() - 4);
+  EXPECT_GE(written, kMost);
+  EXPECT_LT(written, kMost + large.size());
+  // What a READ may return counts too, from when it is asked until it was taken.
+  Server reads;
+  const Buffer all = read(1, reads.opened(), 0, 255 * 1024).bytes();
+  const std::size_t asked = held_of(reads, all, all.size() - 4 + 255UL * 1024);
+  EXPECT_GE(asked, kMost);
+  EXPECT_LT(asked, kMost + all.size() + 255UL * 1024);
+  for (const Request& request : reads.asked)
+    reads.engine.reply(request.id, DataReply{Buffer(255UL * 1024, 'x')});
+  EXPECT_EQ(reads.engine.feed(all), 0u);
+  reads.engine.take_output();
+  EXPECT_EQ(reads.engine.feed(all), all.size());
+}
+
+TEST(Engine, TakesAPacketOf256KibibytesAndNoLongerOne) {
+  constexpr std::size_t kLongest = 256UL * 1024;
+  const std::size_t fields = write(1, 1, 0, "").bytes().size() - 4;
+  for (const std::size_t piece : {kLongest + 4, std::size_t{1000}}) {
+    Server server;
+    const HandleId handle = server.opened();
+    const auto of = [&](std::size_t length) {
+      return write(1, handle, 0, std::string(length - fields, 'x')).bytes();
+    };
+    const auto feed = [&](const Buffer& bytes) {
+      for (std::size_t at = 0; at < bytes.size() && !server.engine.broken(); at += piece)
+        server.engine.feed(std::span(bytes).subspan(at, std::min(piece, bytes.size() - at)));
+    };
+    feed(of(kLongest));
+    EXPECT_EQ(server.last<Write>().data.size(), kLongest - fields);
+    const std::size_t asked = server.asked.size();
+    feed(of(kLongest + 1));
+    EXPECT_TRUE(server.engine.broken());
+    EXPECT_EQ(server.engine.reason(), "The client sent a packet of 262145 bytes.");
+    EXPECT_EQ(server.asked.size(), asked);
+  }
+}
+
+TEST(Engine, TakesAPathOf4096Bytes) {
+  Server server;
+  server.send(Packet(17).u32(1).text(std::string(4096, 'p')).bytes());
+  EXPECT_EQ(server.last<Stat>().path.size(), 4096u);
+}
+
 TEST(Engine, TakesNoMoreRoomForDataThanItHolds) {
   Server server;
   const HandleId handle = server.opened();
   constexpr std::uint32_t kLength = 255 * 1024;
   server.asked.clear();
-  for (std::uint32_t id = 0; id < 17; ++id)
+  for (std::uint32_t id = 0; id < 9; ++id)
     server.engine.feed(read(id, handle, std::uint64_t{id} * kLength, kLength).bytes());
-  ASSERT_EQ(server.asked.size(), 17u);
+  ASSERT_EQ(server.asked.size(), 9u);
   for (const Request& read : server.asked) server.engine.reply(read.id, DataReply{Buffer(kLength, 'x')});
   const Buffer output = server.engine.take_output();
-  EXPECT_GT(output.size(), 17u * kLength);
+  EXPECT_GT(output.size(), 9u * kLength);
   EXPECT_LE(output.capacity(), Limits().held_bytes + 2 * kLength);
 }
 
@@ -332,7 +400,7 @@ TEST(Engine, MakesAnAnswerOfTheWrongKindAFailure) {
 }
 
 TEST(Engine, MakesAThrowOfTheServerAFailure) {
-  Engine engine({}, [](Request) { throw std::runtime_error("disk"); });
+  Engine engine({}, [](const Request&) { throw std::runtime_error("disk"); });
   engine.feed(init());
   engine.take_output();
   engine.feed(open(4, "x").bytes());

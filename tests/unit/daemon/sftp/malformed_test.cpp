@@ -96,7 +96,7 @@ TEST(Malformed, BytesAfterTheLastFieldAreRefused) {
 // As rclone sends them.
 TEST(Malformed, BytesAfterTheDataOfAWriteAreIgnored) {
   const Outcome outcome = run(prelude() + write(4, 1, 0, "data").text("left over").bytes());
-  EXPECT_EQ(outcome.requests.back(), "3:" + std::to_string(Operation(Write{}).index()) + "0data");
+  EXPECT_EQ(outcome.requests.back(), describe({3, Write{1, 0, {'d', 'a', 't', 'a'}}}));
   EXPECT_EQ(parse(outcome.output).back().status(), 0u);
 }
 

@@ -22,13 +22,49 @@ struct Outcome {
   bool operator==(const Outcome&) const = default;
 };
 
-inline std::string describe(const Request& request) {
-  std::string text = std::to_string(request.id) + ":" + std::to_string(request.operation.index());
-  if (const auto* open = std::get_if<Open>(&request.operation)) text += open->path;
-  if (const auto* write = std::get_if<Write>(&request.operation))
-    text += std::to_string(write->offset) + std::string(write->data.begin(), write->data.end());
-  return text;
-}
+// Every string and every number of it.
+class Description {
+ public:
+  explicit Description(const Request& request) {
+    add(request.id, request.operation.index());
+    std::visit([this](const auto& operation) { fields(operation); }, request.operation);
+  }
+  const std::string& text() const { return text_; }
+
+ private:
+  void fields(const Open& of) { add(of.path, of.flags, of.attributes); }
+  void fields(const Read& of) { add(of.handle, of.offset, of.length); }
+  void fields(const Write& of) { add(of.handle, of.offset, std::string(of.data.begin(), of.data.end())); }
+  void fields(const Stat& of) { add(of.path, of.follow); }
+  void fields(const SetStat& of) { add(of.path, of.attributes, of.follow); }
+  void fields(const HandleSetStat& of) { add(of.handle, of.attributes); }
+  void fields(const Rename& of) { add(of.from, of.to, of.replace); }
+  void fields(const MakeLink& of) { add(of.path, of.target); }
+  void fields(const CheckFile& of) { add(of.path, of.handle, of.offset, of.length, of.block); }
+  template <typename OfAPath>
+  requires requires(OfAPath of) { of.path; }
+  void fields(const OfAPath& of) { add(of.path); }
+  template <typename OfAHandle>
+  requires requires(OfAHandle of) { of.handle; }
+  void fields(const OfAHandle& of) { add(of.handle); }
+
+  template <typename... Fields>
+  void add(const Fields&... fields) {
+    (one(fields), ...);
+  }
+  void one(std::uint64_t number) { text_ += std::to_string(number) + ";"; }
+  void one(const std::string& bytes) { text_ += std::to_string(bytes.size()) + ":" + bytes + ";"; }
+  void one(const Attributes& of) {
+    if (of.size) add(std::string("size"), *of.size);
+    if (of.owner) add(std::string("owner"), of.owner->uid, of.owner->gid);
+    if (of.permissions) add(std::string("permissions"), *of.permissions);
+    if (of.times) add(std::string("times"), of.times->accessed, of.times->modified);
+  }
+
+  std::string text_;
+};
+
+inline std::string describe(const Request& request) { return Description(request).text(); }
 
 // An answer of the kind that the request is for.
 inline Reply answer(const Request& request) {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "ledger/entry/event_table.h"
 #include "stage.h"
 
 namespace chancery::transfer {
@@ -175,7 +176,7 @@ TEST_F(ExchangeTest, RemovingAcknowledgesOnlyWhatWasCollectedWhole) {
   ASSERT_FALSE(stage.put("oct.csv", std::string(50'000, 'x')));
   const Delivery delivery = waiting()[0];
   const auto acknowledge = [&] {
-    return Stage::wait([&](Done done) { stage.exchange->acknowledge(stage.receiver, delivery, done); });
+    return Stage::wait([&](const Done& done) { stage.exchange->acknowledge(stage.receiver, delivery, done); });
   };
   EXPECT_TRUE(acknowledge());
   auto reading = std::get<std::shared_ptr<Reading>>(stage.open_delivery(delivery));
@@ -191,6 +192,39 @@ TEST_F(ExchangeTest, RemovingAcknowledgesOnlyWhatWasCollectedWhole) {
   EXPECT_EQ(waiting("gamma").size(), 1U) << "another agency's delivery is its own";
   EXPECT_EQ(stage.ledger.count("delivery.acknowledged"), 1U);
   EXPECT_EQ(stage.object_files().size(), 2U) << "kept seven days more";
+}
+
+TEST_F(ExchangeTest, AnAcknowledgedObjectIsKeptForSevenDaysAndThenDisposedOf) {
+  constexpr entry::Micros kDay = 24LL * 3'600'000'000;
+  ASSERT_FALSE(stage.put("oct.csv", "rows"));
+  const Delivery delivery = waiting()[0];
+  collect(delivery);
+  ASSERT_FALSE(
+      Stage::wait([&](const Done& done) { stage.exchange->acknowledge(stage.receiver, delivery, done); }));
+  stage.ledger.now += 6 * kDay;
+  std::this_thread::sleep_for(std::chrono::milliseconds(2500));  // housekeeping has looked
+  EXPECT_EQ(stage.object_files().size(), 2U);
+  EXPECT_EQ(stage.ledger.count("object.disposed"), 0U);
+  stage.ledger.now += 2 * kDay;
+  for (int i = 0; i < 50 && stage.object_files().size() > 1; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  ASSERT_EQ(stage.object_files().size(), 1U) << "the other agency has not acknowledged its own";
+  EXPECT_NE(stage.object_files()[0].filename(), delivery.object + ".age");
+  ASSERT_EQ(stage.ledger.count("object.disposed"), 1U);
+  const auto disposed = stage.ledger.last("object.disposed");
+  EXPECT_EQ(disposed->plain.at("object"), delivery.object);
+  EXPECT_EQ(disposed->plain.at("transfer"), delivery.transfer);
+  EXPECT_EQ(disposed->plain.at("code"), "acknowledged");
+  EXPECT_FALSE(entry::check_event(*disposed));
+  EXPECT_EQ(stage.exchange->projection().find_transfer(delivery.transfer)->steps.back().event,
+            "object.disposed");
+  // Once, whoever looks again.
+  stage.open();
+  stage.ledger.now += kDay;
+  std::this_thread::sleep_for(std::chrono::milliseconds(2500));
+  EXPECT_EQ(stage.ledger.count("object.disposed"), 1U);
+  EXPECT_EQ(stage.object_files().size(), 1U);
+  EXPECT_EQ(waiting("gamma").size(), 1U);
 }
 
 TEST_F(ExchangeTest, TwoFilesOfOneNameAreToldApartAlsoAfterARebuild) {

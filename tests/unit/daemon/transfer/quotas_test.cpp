@@ -48,15 +48,27 @@ class QuotasTest : public testing::Test {
   Stage stage;
 };
 
-TEST_F(QuotasTest, FilesOfADayAreNeverExceededByManyAtOnce) {
-  set({.files_per_day = 40}, {});
+// A quota of either.
+enum class Of { agency, route };
+
+class QuotasOf : public QuotasTest, public testing::WithParamInterface<Of> {
+ protected:
+  void set_one(const agreement::Quota& quota) { GetParam() == Of::agency ? set(quota, {}) : set({}, quota); }
+};
+
+INSTANTIATE_TEST_SUITE_P(Each, QuotasOf, testing::Values(Of::agency, Of::route), [](const auto& of) {
+  return std::string(of.param == Of::agency ? "agency" : "route");
+});
+
+TEST_P(QuotasOf, FilesOfADayAreNeverExceededByManyAtOnce) {
+  set_one({.files_per_day = 40});
   put_from_many(16, 6, 100);
   EXPECT_EQ(stage.ledger.count("file.accepted"), 40U) << "all that there is, and no more";
   EXPECT_EQ(code(), "quota-files");
 }
 
-TEST_F(QuotasTest, BytesOfADayAreNeverExceededByManyAtOnce) {
-  set({}, {.bytes_per_day = 1'000'000});
+TEST_P(QuotasOf, BytesOfADayAreNeverExceededByManyAtOnce) {
+  set_one({.bytes_per_day = 1'000'000});
   put_from_many(16, 4, 70'000);
   EXPECT_LE(accepted_bytes(), 1'000'000U);
   EXPECT_GE(stage.ledger.count("file.accepted"), 1U);
@@ -65,6 +77,17 @@ TEST_F(QuotasTest, BytesOfADayAreNeverExceededByManyAtOnce) {
   EXPECT_GT(accepted_bytes(), 990'000U);
   EXPECT_LE(accepted_bytes(), 1'000'000U);
   EXPECT_EQ(code(), "quota-bytes");
+}
+
+TEST_P(QuotasOf, ARateHoldsClientsBackAndRefusesNothing) {
+  set_one({.bytes_per_second = 200'000});
+  const auto before = std::chrono::steady_clock::now();
+  std::thread other([&] { EXPECT_FALSE(stage.put("1.csv", std::string(150'000, 'x'))); });
+  EXPECT_FALSE(stage.put("2.csv", std::string(150'000, 'x')));
+  other.join();
+  const auto took = std::chrono::steady_clock::now() - before;
+  EXPECT_GE(took, std::chrono::milliseconds(1450)) << "both together pass 300,000 bytes";
+  EXPECT_EQ(stage.ledger.count("file.accepted"), 2U);
 }
 
 TEST_F(QuotasTest, AreCountedAfterARestartAndBeginAgainAtMidnight) {
@@ -125,17 +148,6 @@ TEST_F(QuotasTest, OfARouteAreForAllWhoSendOnIt) {
   const auto refused = stage.exchange->begin({"delta-1", "delta", "k", "a"}, "flow", "2.csv");
   ASSERT_TRUE(std::holds_alternative<Problem>(refused));
   EXPECT_NE(std::get<Problem>(refused).sentence.find("of the route \"flow\""), std::string::npos);
-}
-
-TEST_F(QuotasTest, ARateHoldsClientsBackAndRefusesNothing) {
-  set({.bytes_per_second = 200'000}, {});
-  const auto before = std::chrono::steady_clock::now();
-  std::thread other([&] { EXPECT_FALSE(stage.put("1.csv", std::string(150'000, 'x'))); });
-  EXPECT_FALSE(stage.put("2.csv", std::string(150'000, 'x')));
-  other.join();
-  const auto took = std::chrono::steady_clock::now() - before;
-  EXPECT_GE(took, std::chrono::milliseconds(1450)) << "both together pass 300,000 bytes";
-  EXPECT_EQ(stage.ledger.count("file.accepted"), 2U);
 }
 
 TEST_F(QuotasTest, AStopDoesNotWaitForAnswersThatAreHeldBack) {

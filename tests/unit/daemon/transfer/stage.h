@@ -29,7 +29,7 @@ class FakeLedger {
   };
 
   Ledger ledger() {
-    return {[this](std::vector<entry::Event> batch, std::function<void(service::Appended)> done) {
+    return {[this](std::vector<entry::Event> batch, const std::function<void(service::Appended)>& done) {
               done(append(std::move(batch)));
             },
             [this] { return writable || next == service::Outcome::durable; }};

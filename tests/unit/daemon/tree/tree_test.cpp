@@ -228,6 +228,19 @@ TEST_F(TreeTest, ANameThatIsPutAgainHasItsOwnTime) {
   EXPECT_EQ(modified(), 1'100'000'000U);
 }
 
+TEST_F(TreeTest, WhatWasPutIsListedForADay) {
+  constexpr entry::Micros kHour = 3'600'000'000;
+  ASSERT_EQ(sender.put("/send/flow/oct.csv", "rows"), sftp::Status::ok);
+  stage.ledger.now += 23 * kHour;
+  EXPECT_EQ(sender.list("/send/flow"), std::vector<std::string>{"oct.csv"});
+  EXPECT_EQ(sender.status(sftp::Stat{"/send/flow/oct.csv"}), sftp::Status::ok);
+  ASSERT_EQ(sender.put("/send/flow/nov.csv", "rows"), sftp::Status::ok);
+  stage.ledger.now += 2 * kHour;
+  EXPECT_EQ(sender.list("/send/flow"), std::vector<std::string>{"nov.csv"});
+  EXPECT_EQ(sender.status(sftp::Stat{"/send/flow/oct.csv"}), sftp::Status::no_such_file);
+  EXPECT_EQ(receiver.list("/collect/flow").size(), 2U) << "deliveries wait for longer";
+}
+
 TEST_F(TreeTest, ASizeThatIsSetIsComparedWithEveryByteWrittenBefore) {
   const auto handle = sender.create("/send/flow/oct.csv");
   const std::vector<std::uint8_t> rows(4 << 20, 'x');

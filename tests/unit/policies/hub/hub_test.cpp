@@ -1,5 +1,9 @@
 #include "policies/hub/hub.h"
 
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -22,24 +26,24 @@ Texts mistakes_in(const std::string& text) {
   return all;
 }
 
-const std::string kLeast = "origin = \"hub.example/log\"\nname = \"Moorvale Exchange\"\n";
+const std::string least = "origin = \"hub.example/log\"\nname = \"Moorvale Exchange\"\n";
 
 Hub read(const std::string& text) {
   toml::Mistakes mistakes;
   toml::Document document = toml::Document::parse(text, "c.toml", mistakes);
-  const Hub hub = read_hub(document.root(), "/etc/chancery");
+  Hub hub = read_hub(document.root(), "/etc/chancery");
   EXPECT_TRUE(mistakes.empty());
   return hub;
 }
 
 TEST(Hub, HasAnAppliancesDefaults) {
-  const Hub hub = read(kLeast);
+  const Hub hub = read(least);
   EXPECT_EQ(hub.origin, "hub.example/log");
   EXPECT_EQ(hub.timezone, "Europe/London");
   EXPECT_EQ(hub.listen_port, 2222);
   EXPECT_EQ(hub.algorithms, Algorithms::strict);
   EXPECT_EQ(hub.temporary_suffixes, (Texts{".filepart", ".part", ".partial", ".tmp"}));
-  EXPECT_EQ(hub.limits.login_seconds, 30U);
+  EXPECT_EQ(hub.io_threads, 0U);
   EXPECT_EQ(hub.objects, "/var/lib/chancery/objects");
   EXPECT_EQ(hub.policies, "/var/lib/chancery/policies");
   EXPECT_EQ(hub.host_key, "/var/lib/chancery/host_key");
@@ -48,8 +52,58 @@ TEST(Hub, HasAnAppliancesDefaults) {
   EXPECT_EQ(hub.ledger_socket, "/run/chancery-ledger/socket");
 }
 
+struct DefaultLimit {
+  const char* key;
+  std::uint32_t Limits::*value;
+  std::uint32_t expected;
+};
+constexpr std::array kDefaultLimits{
+    DefaultLimit{"login_seconds", &Limits::login_seconds, 30},
+    DefaultLimit{"attempts", &Limits::attempts, 6},
+    DefaultLimit{"unauthenticated", &Limits::unauthenticated, 100},
+    DefaultLimit{"connections_per_source", &Limits::connections_per_source, 20},
+    DefaultLimit{"sessions_per_account", &Limits::sessions_per_account, 10},
+    DefaultLimit{"reserved", &Limits::reserved, 20},
+    DefaultLimit{"ban_seconds", &Limits::ban_seconds, 30},
+    DefaultLimit{"ban_longest_seconds", &Limits::ban_longest_seconds, 1800},
+    DefaultLimit{"idle_seconds", &Limits::idle_seconds, 900},
+    DefaultLimit{"unresponsive_seconds", &Limits::unresponsive_seconds, 300},
+};
+
+// Also when a limit beside it is set.
+TEST(Hub, HasEveryLimitThatThePageSays) {
+  std::ifstream file(CHANCERY_SOURCE_DIR "/docs/policy.md");
+  const std::string page{std::istreambuf_iterator<char>(file), {}};
+  const std::size_t begin = page.find("| `[limits]` |");
+  ASSERT_NE(begin, std::string::npos);
+  const std::string table = page.substr(begin, page.find("\n\n", begin) - begin);
+  for (const DefaultLimit& one : kDefaultLimits) {
+    const char* const beside = one.value == &Limits::attempts ? "reserved = 3" : "attempts = 3";
+    for (const std::string& text : {least, least + "[limits]\n" + beside + "\n"})
+      EXPECT_EQ(read(text).limits.*one.value, one.expected) << one.key << text;
+    const std::string row =
+        "\n| `" + std::string(one.key) + "` | integer | `" + std::to_string(one.expected) + "` |";
+    EXPECT_NE(table.find(row), std::string::npos) << row;
+  }
+  const std::string body = table.substr(table.find("|---"));
+  EXPECT_EQ(std::ranges::count(body, '\n'), static_cast<std::ptrdiff_t>(kDefaultLimits.size()))
+      << "a row without its check";
+}
+
+TEST(Hub, TakesEveryLimit) {
+  std::string text = least + "[limits]\n";
+  for (std::size_t i = 0; i < kDefaultLimits.size(); ++i)
+    text += std::string(kDefaultLimits[i].key) + " = " + std::to_string(101 + i) + "\n";
+  // No more attempts than a hundred.
+  text.replace(text.find("attempts = 102"), 14, "attempts = 99");
+  const Limits limits = read(text).limits;
+  for (std::size_t i = 0; i < kDefaultLimits.size(); ++i)
+    EXPECT_EQ(limits.*kDefaultLimits[i].value, kDefaultLimits[i].value == &Limits::attempts ? 99U : 101U + i)
+        << kDefaultLimits[i].key;
+}
+
 TEST(Hub, TakesWhatItIsGiven) {
-  const Hub hub = read(kLeast +
+  const Hub hub = read(least +
                        "timezone = \"Europe/Paris\"\nalgorithms = \"compatible\"\nio_threads = 3\n"
                        "temporary_suffixes = [\".up\"]\n"
                        "[listen]\naddress = \"::\"\nport = 0\n[limits]\nattempts = 2\nidle_seconds = 10\n"
@@ -67,9 +121,9 @@ TEST(Hub, TakesWhatItIsGiven) {
 }
 
 TEST(Hub, ListensForLoadBalancersIfItIsTold) {
-  EXPECT_FALSE(read(kLeast).proxy_listen);
+  EXPECT_FALSE(read(least).proxy_listen);
   const Hub hub =
-      read(kLeast + "[proxy_listen]\naddress = \"192.0.2.1\"\nfrom = [\"10.0.0.0/8\", \"192.0.2.9\"]\n");
+      read(least + "[proxy_listen]\naddress = \"192.0.2.1\"\nfrom = [\"10.0.0.0/8\", \"192.0.2.9\"]\n");
   ASSERT_TRUE(hub.proxy_listen);
   EXPECT_EQ(hub.proxy_listen->address, "192.0.2.1");
   EXPECT_EQ(hub.proxy_listen->port, 2223);
@@ -78,7 +132,7 @@ TEST(Hub, ListensForLoadBalancersIfItIsTold) {
 }
 
 struct Case {
-  std::string line;  // follows kLeast as line 3
+  std::string line;  // follows least as line 3
   std::string mistake;
 };
 
@@ -115,7 +169,7 @@ TEST(Hub, PlacesEveryMistake) {
       {"[path]\nledger = \"x\"", "c.toml:3:2: unknown key \"path\"; did you mean \"paths\"?"},
   };
   for (const Case& one : cases) {
-    EXPECT_EQ(mistakes_in(kLeast + one.line + "\n"), Texts{one.mistake}) << one.line;
+    EXPECT_EQ(mistakes_in(least + one.line + "\n"), Texts{one.mistake}) << one.line;
   }
 }
 
