@@ -53,9 +53,9 @@ void prepare(int socket, std::uint32_t unresponsive_seconds) {
 }
 
 struct IoThread {
+  std::atomic<std::size_t> sessions = 0;  // first: sessions that the context still holds are counted off it
   asio::io_context context{1};
   asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
-  std::atomic<std::size_t> sessions = 0;
   std::thread thread;
 };
 
@@ -69,13 +69,17 @@ void block_signals() {
 }  // namespace
 
 struct Server::Impl {
+  struct Seat;
+
   Impl(const Settings& settings, const session::HostKey& key, session::Hooks given);
 
   void listen(const Settings& settings);
   void listen_for_proxies(const hub::ProxyListen& settings, std::uint32_t most);
   void admit(Socket socket, const std::string& address);
-  void serve(IoThread& thread, Socket socket, const std::string& address,
+  void serve(std::shared_ptr<Seat> seat, Socket socket, const std::string& address,
              std::shared_ptr<Admission::Ticket> ticket);
+  void run(IoThread& thread) noexcept;
+  void resume();
   void blame(Admission::Ticket& ticket, std::optional<session::Refusal> why) const;
   void forget(std::uint64_t number);
 
@@ -94,6 +98,21 @@ struct Server::Impl {
   // On the first thread, as is `random`.
   std::unique_ptr<Listener> listener, proxy_listener;
   std::unique_ptr<Introductions> introductions;
+};
+
+// A session is counted, and known, for as long as this is held: until it ends, or was never begun.
+struct Server::Impl::Seat {
+  Seat(Impl& server, IoThread& its) : impl(server), thread(its) { ++thread.sessions; }
+  ~Seat() {
+    --thread.sessions;
+    impl.forget(number);
+  }
+  Seat(const Seat&) = delete;
+  Seat& operator=(const Seat&) = delete;
+
+  Impl& impl;
+  IoThread& thread;
+  std::uint64_t number = 0;
 };
 
 Server::Impl::Impl(const Settings& settings, const session::HostKey& key, session::Hooks given)
@@ -138,46 +157,45 @@ void Server::Impl::admit(Socket socket, const std::string& address) {
     return hooks.refused_before_login(address, *refusal);
   IoThread& quietest = **std::ranges::min_element(
       threads, {}, [](const std::unique_ptr<IoThread>& thread) { return thread->sessions.load(); });
-  ++quietest.sessions;
-  asio::post(quietest.context, [this, &quietest, address, socket = std::move(socket),
-                                ticket = std::shared_ptr<Admission::Ticket>(std::move(
-                                    std::get<std::unique_ptr<Admission::Ticket>>(admitted)))]() mutable {
-    serve(quietest, std::move(socket), address, std::move(ticket));
-  });
+  asio::post(quietest.context,
+             [this, seat = std::make_shared<Seat>(*this, quietest), address, socket = std::move(socket),
+              ticket = std::shared_ptr<Admission::Ticket>(
+                  std::move(std::get<std::unique_ptr<Admission::Ticket>>(admitted)))]() mutable {
+               serve(std::move(seat), std::move(socket), address, std::move(ticket));
+             });
 }
 
 // On the thread that the session will live on.
-void Server::Impl::serve(IoThread& thread, Socket socket, const std::string& address,
+void Server::Impl::serve(std::shared_ptr<Seat> seat, Socket socket, const std::string& address,
                          std::shared_ptr<Admission::Ticket> ticket) {
+  asio::io_context& context = seat->thread.context;
   std::uint64_t number = 0;
   {
     const std::lock_guard lock(mutex);
     if (stopping) return;
     number = ++last_number;
     running.emplace(number, nullptr);
+    seat->number = number;
   }
   session::Admission asked;
   asked.log_in = [ticket](const std::string& user) { return ticket->log_in(user); };
   asked.not_logged_in = [this, ticket](std::optional<session::Refusal> why) { blame(*ticket, why); };
-  asked.ended = [this, &thread, number] {
-    --thread.sessions;
-    forget(number);
-  };
+  asked.ended = [held = std::move(seat)]() mutable { held.reset(); };
   ticket.reset();
+  std::function<void()> end;
   try {
     const int descriptor = socket.release();
     prepare(descriptor, unresponsive_seconds);
-    const auto end = ssh.serve(thread.context, descriptor, address, std::move(asked));
-    const std::lock_guard lock(mutex);
-    const auto found = running.find(number);
-    if (found == running.end()) return;  // over already
-    if (stopping) return end();
-    found->second = end;
+    end = ssh.serve(context, descriptor, address, std::move(asked));
   } catch (const std::exception& error) {
-    --thread.sessions;
-    forget(number);
     if (dropping.begins()) hooks.log(std::string("Connections are dropped: ") + error.what());
+    return;
   }
+  const std::lock_guard lock(mutex);
+  const auto found = running.find(number);
+  if (found == running.end()) return;  // over already
+  if (stopping) return end();
+  found->second = std::move(end);
 }
 
 void Server::Impl::blame(Admission::Ticket& ticket, std::optional<session::Refusal> why) const {
@@ -211,22 +229,38 @@ void Server::start() {
     impl->listener->start();
     if (impl->proxy_listener) impl->proxy_listener->start();
   });
-  for (const auto& each : impl_->threads) {
-    each->thread = std::thread([thread = each.get(), impl = impl_.get()] {
-      block_signals();
-      for (;;) {
-        try {
-          thread->context.run();
-          return;
-        } catch (const std::exception& error) {  // of a hook: the session was lost, the thread is not
-          impl->hooks.log(std::string("An I/O thread caught: ") + error.what());
-          if (thread != impl->threads.front().get()) continue;
-          impl->listener->resume();
-          if (impl->proxy_listener) impl->proxy_listener->resume();
-        }
+  for (const auto& each : impl_->threads)
+    each->thread = std::thread([thread = each.get(), impl = impl_.get()] { impl->run(*thread); });
+}
+
+// Until the context has no more work. An exception, of a hook or for want of memory, costs a session and not
+// the thread; and the listeners, for which it may have come before they waited again, are looked after a
+// second later.
+void Server::Impl::run(IoThread& thread) noexcept {
+  block_signals();
+  bool listens = true;
+  while (!thread.context.stopped()) {
+    try {
+      if (listens) {
+        thread.context.run();
+      } else {
+        thread.context.run_for(std::chrono::seconds(1));
+        resume();
+        listens = true;
       }
-    });
+    } catch (const std::exception& error) {
+      listens = &thread != threads.front().get();
+      try {
+        hooks.log(std::string("An I/O thread caught: ") + error.what());
+      } catch (const std::exception&) {  // nothing can be said then
+      }
+    }
   }
+}
+
+void Server::Impl::resume() {
+  listener->resume();
+  if (proxy_listener) proxy_listener->resume();
 }
 
 void Server::stop() {

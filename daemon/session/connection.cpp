@@ -363,7 +363,13 @@ void Connection::arm_timer() {
   if (closing_ != Clock::time_point{}) when = closing_ + kLinger;
   timer_.expires_at(when);
   timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
-    if (!error && !self->ended_) self->time_is_up();
+    if (error || self->ended_) return;
+    try {
+      self->time_is_up();
+    } catch (const std::exception&) {
+      if (!self->ended_) self->arm_timer();  // without it nothing would end a silent client's session
+      throw;
+    }
   });
 }
 
@@ -506,12 +512,13 @@ std::function<void()> Ssh::serve(boost::asio::io_context& context, int socket, s
   }
   const auto connection = std::make_shared<Connection>(context, std::move(session), duplicate, impl_->shared,
                                                        std::move(address), std::move(admission));
-  connection->start();
-  return [weak = std::weak_ptr(connection), &context] {
+  std::function<void()> end = [weak = std::weak_ptr(connection), &context] {
     asio::post(context, [weak] {
       if (const auto alive = weak.lock()) alive->stop("the hub is stopping");
     });
   };
+  connection->start();
+  return end;
 }
 
 }  // namespace chancery::session

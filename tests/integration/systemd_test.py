@@ -85,7 +85,7 @@ class Units(unittest.TestCase):
         for path in self.paths:
             with open(path, encoding="utf-8") as file:
                 lines = file.read().splitlines()
-            self.assertLessEqual({"LimitCORE=0", "MemorySwapMax=0"}, set(lines[lines.index("[Service]"):]), path)
+            self.assertLessEqual({"LimitCORE=1", "MemorySwapMax=0"}, set(lines[lines.index("[Service]"):]), path)
 
     def test_only_the_flags_that_the_programs_have_are_used(self):
         for path in self.paths:

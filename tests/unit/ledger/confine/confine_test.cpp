@@ -1,8 +1,12 @@
 #include "ledger/confine/confine.h"
 
 #include <cerrno>
+#include <csignal>
+#include <thread>
 
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -58,10 +62,48 @@ TEST(Confine, DeniesWhatADaemonNeverNeeds) {
 // asked.
 TEST(Confine, TakesAwayWhatWasThere) { EXPECT_EQ(in_a_child(false, SYS_execve), 0); }
 
-TEST(Confine, LeavesTheRest) {
-  for (const long number : {SYS_read, SYS_openat, SYS_futex, SYS_clone3}) {
+// By clone(2) too, whose threads are left.
+TEST(Confine, DeniesNewNamespaces) {
+  for (const long flag : {CLONE_NEWUSER, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID}) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      give_up_what_a_daemon_never_needs();
+      errno = 0;
+      const long made = ::syscall(SYS_clone, flag | SIGCHLD, 0L, 0L, 0L, 0L);
+      ::_exit(made == -1 && errno == EPERM ? 0 : 1);
+    }
+    int status = -1;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0) << flag;
+  }
+}
+
+TEST(Confine, LeavesThreadsAndTheRest) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    give_up_what_a_daemon_never_needs();
+    bool ran = false;
+    std::thread([&ran] { ran = true; }).join();
+    ::_exit(ran ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  for (const long number : {SYS_read, SYS_openat, SYS_futex}) {
     EXPECT_EQ(in_a_child(true, number), 0) << number;
   }
+}
+
+TEST(Confine, LeavesNoCoreFile) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    give_up_what_a_daemon_never_needs();
+    rlimit limit{};
+    ::_exit(::getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_cur <= 1 && limit.rlim_max <= 1 ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 }  // namespace
