@@ -176,7 +176,8 @@ TEST_F(ExchangeTest, RemovingAcknowledgesOnlyWhatWasCollectedWhole) {
   ASSERT_FALSE(stage.put("oct.csv", std::string(50'000, 'x')));
   const Delivery delivery = waiting()[0];
   const auto acknowledge = [&] {
-    return Stage::wait([&](const Done& done) { stage.exchange->acknowledge(stage.receiver, delivery, done); });
+    return Stage::wait(
+        [&](const Done& done) { stage.exchange->acknowledge(stage.receiver, delivery, done); });
   };
   EXPECT_TRUE(acknowledge());
   auto reading = std::get<std::shared_ptr<Reading>>(stage.open_delivery(delivery));

@@ -178,6 +178,7 @@ TEST(SeatsTest, AreNeverMoreThanThereAre) {
   Seats seats;
   std::atomic<unsigned> taken = 0, most = 0;
   std::vector<std::thread> all;
+  all.reserve(16);
   for (int t = 0; t < 16; ++t) {
     all.emplace_back([&] {
       for (int i = 0; i < 2000; ++i) {
