@@ -1,5 +1,6 @@
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <future>
 
@@ -24,7 +25,7 @@ class Beside {
   void wait();
 
  private:
-  std::future<void> under_way_;
+  std::future<std::exception_ptr> under_way_;  // what it threw
 };
 
 }  // namespace chancery::object
