@@ -81,7 +81,6 @@ struct Server::Impl {
   void run(IoThread& thread) noexcept;
   void resume();
   void blame(Admission::Ticket& ticket, std::optional<session::Refusal> why) const;
-  void forget(std::uint64_t number);
 
   session::Hooks hooks;
   const std::uint32_t unresponsive_seconds;
@@ -105,7 +104,8 @@ struct Server::Impl::Seat {
   Seat(Impl& server, IoThread& its) : impl(server), thread(its) { ++thread.sessions; }
   ~Seat() {
     --thread.sessions;
-    impl.forget(number);
+    const std::lock_guard lock(impl.mutex);
+    impl.running.erase(number);
   }
   Seat(const Seat&) = delete;
   Seat& operator=(const Seat&) = delete;
@@ -204,11 +204,6 @@ void Server::Impl::blame(Admission::Ticket& ticket, std::optional<session::Refus
   hooks.log(ticket.source() + " is banned for " +
             std::to_string(std::chrono::round<std::chrono::seconds>(*ban).count()) +
             " s: too many connections without a login.");
-}
-
-void Server::Impl::forget(std::uint64_t number) {
-  const std::lock_guard lock(mutex);
-  running.erase(number);
 }
 
 Server::Server(const Settings& settings, const session::HostKey& key, session::Hooks hooks)

@@ -43,7 +43,8 @@ class Table:
     def add(self, what, ours, theirs, ratio, bar="", cpu="", note=""):
         if bar:
             met, holds = judge(bar, ours, ratio, self.slack)
-            said = f"{what}: {(ratio if bar.split(',')[0].endswith('x') else ours) or 'not measured'}, and the bar is {bar}"
+            measured = ", ".join(cell for cell in (ours, ratio) if cell)
+            said = f"{what}: {measured or 'not measured'}, and the bar is {bar}"
             if not met:
                 self.below.append(said)
             if not holds:

@@ -2,19 +2,15 @@
 // is even, as the three lists that a client sends, cut where libssh cuts. A clause comes back, bounded, that
 // names one of five kinds, and an algorithm that would help only if the client has it.
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 #include "daemon/session/disagreement.h"
+#include "tests/fuzz/require.h"
 
 namespace {
 
 constexpr std::size_t kMostSaid = 1023;  // of libssh's buffer for an error
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 }  // namespace
 

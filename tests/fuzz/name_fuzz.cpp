@@ -1,22 +1,12 @@
 // Any bytes as a name and, cut at the first line end, as a pattern with a name: a good name is one label on
 // any system, and a good pattern without special characters matches itself alone.
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 #include "policies/route/decide.h"
 #include "policies/route/pattern.h"
-
-namespace {
-
-void require(bool holds) {
-  if (!holds) {
-    std::abort();
-  }
-}
-
-}  // namespace
+#include "tests/fuzz/require.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using chancery::route::matches;

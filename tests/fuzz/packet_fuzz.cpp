@@ -1,9 +1,9 @@
 #include <algorithm>
-#include <cstdlib>
 #include <deque>
 #include <span>
 
 #include "daemon/sftp/engine.h"
+#include "tests/fuzz/require.h"
 
 namespace {
 
@@ -31,10 +31,6 @@ Reply choose(std::uint8_t choice) {
     default:
       return OpenedReply{false};
   }
-}
-
-void require(bool holds) {
-  if (!holds) std::abort();
 }
 
 // The output is whole packets of lengths that clients accept.

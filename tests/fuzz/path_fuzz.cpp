@@ -1,19 +1,15 @@
 // Any bytes as a path of the virtual tree: its absolute form has one spelling, nothing climbs out of it, and
 // the place that it names is the place that its absolute form names, put together from the same words.
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 #include "daemon/tree/place.h"
+#include "tests/fuzz/require.h"
 
 namespace {
 
 using chancery::tree::Kind;
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 bool is_label(std::string_view text) {
   return !text.empty() && text != "." && text != ".." && text.find('/') == std::string_view::npos;

@@ -1,18 +1,10 @@
 // Any bytes as a PROXY header: what is taken is an address, canonical, and depends on nothing behind it.
-#include <cstdlib>
 #include <span>
 
 #include <boost/asio/ip/address.hpp>
 
 #include "daemon/net/proxy_header.h"
-
-namespace {
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
-
-}  // namespace
+#include "tests/fuzz/require.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace chancery::net;

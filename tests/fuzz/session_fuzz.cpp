@@ -2,7 +2,6 @@
 // comes, and in which order and with what a server of requests answers.
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <functional>
 #include <map>
 #include <set>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "daemon/sftp/engine.h"
+#include "tests/fuzz/require.h"
 
 namespace {
 
@@ -19,10 +19,6 @@ using namespace chancery::sftp;
 using Bytes = std::vector<std::uint8_t>;
 
 constexpr Limits kLimits{.handles = 4, .requests = 8, .held_bytes = 64 * 1024};
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 // Reads choices from the input; 0 at its end.
 class Input {

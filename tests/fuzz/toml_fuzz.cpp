@@ -2,23 +2,17 @@
 // what does not parse is one mistake.
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <string_view>
 
 #include "policies/agreement/agreement.h"
 #include "policies/hub/hub.h"
 #include "policies/route/read_route.h"
+#include "tests/fuzz/require.h"
 
 namespace {
 
 using chancery::toml::Document;
 using chancery::toml::Mistakes;
-
-void require(bool holds) {
-  if (!holds) {
-    std::abort();
-  }
-}
 
 void check_place(const chancery::toml::Mistake& mistake, std::string_view text) {
   const auto lines = static_cast<std::size_t>(std::ranges::count(text, '\n')) + 1;

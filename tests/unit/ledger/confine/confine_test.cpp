@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <functional>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -33,20 +34,22 @@ bool denied(long number) {
   return ::syscall(number, -1L, 1L, -1L, -1L, -1L, -1L) == -1 && errno == EPERM;
 }
 
-// What a child finds in which `confined` first; by its exit status, since a confined process stays so.
-int in_a_child(bool confined, long number) {
+// Whether something holds in a child that is confined first, or is not; in a child, since a confined process
+// stays so.
+bool in_a_child(bool confined, const std::function<bool()>& holds) {
   const pid_t child = ::fork();
   if (child == 0) {
     try {
       if (confined) give_up_what_a_daemon_never_needs();
+      ::_exit(holds() ? 0 : 1);
     } catch (...) {
       ::_exit(3);
     }
-    ::_exit(denied(number) ? 1 : 0);
   }
   int status = -1;
   EXPECT_EQ(::waitpid(child, &status, 0), child);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) < 2) << status;
+  return status == 0;
 }
 
 TEST(Confine, DeniesWhatADaemonNeverNeeds) {
@@ -54,56 +57,42 @@ TEST(Confine, DeniesWhatADaemonNeverNeeds) {
 #if defined(__SANITIZE_ADDRESS__)
     if (call.number == SYS_ptrace) continue;
 #endif
-    EXPECT_EQ(in_a_child(true, call.number), 1) << call.name;
+    EXPECT_TRUE(in_a_child(true, [&] { return denied(call.number); })) << call.name;
   }
 }
 
 // That a call was not denied anyway. An ordinary user's kernel denies some of them, so only this one is
 // asked.
-TEST(Confine, TakesAwayWhatWasThere) { EXPECT_EQ(in_a_child(false, SYS_execve), 0); }
+TEST(Confine, TakesAwayWhatWasThere) {
+  EXPECT_FALSE(in_a_child(false, [] { return denied(SYS_execve); }));
+}
 
 // By clone(2) too, whose threads are left.
 TEST(Confine, DeniesNewNamespaces) {
   for (const long flag : {CLONE_NEWUSER, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID}) {
-    const pid_t child = ::fork();
-    if (child == 0) {
-      give_up_what_a_daemon_never_needs();
+    EXPECT_TRUE(in_a_child(true, [&] {
       errno = 0;
-      const long made = ::syscall(SYS_clone, flag | SIGCHLD, 0L, 0L, 0L, 0L);
-      ::_exit(made == -1 && errno == EPERM ? 0 : 1);
-    }
-    int status = -1;
-    ASSERT_EQ(::waitpid(child, &status, 0), child);
-    EXPECT_EQ(status, 0) << flag;
+      return ::syscall(SYS_clone, flag | SIGCHLD, 0L, 0L, 0L, 0L) == -1 && errno == EPERM;
+    })) << flag;
   }
 }
 
 TEST(Confine, LeavesThreadsAndTheRest) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    give_up_what_a_daemon_never_needs();
+  EXPECT_TRUE(in_a_child(true, [] {
     bool ran = false;
     std::thread([&ran] { ran = true; }).join();
-    ::_exit(ran ? 0 : 1);
-  }
-  int status = -1;
-  ASSERT_EQ(::waitpid(child, &status, 0), child);
-  EXPECT_EQ(status, 0);
+    return ran;
+  }));
   for (const long number : {SYS_read, SYS_openat, SYS_futex}) {
-    EXPECT_EQ(in_a_child(true, number), 0) << number;
+    EXPECT_FALSE(in_a_child(true, [&] { return denied(number); })) << number;
   }
 }
 
 TEST(Confine, LeavesNoCoreFile) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    give_up_what_a_daemon_never_needs();
+  EXPECT_TRUE(in_a_child(true, [] {
     rlimit limit{};
-    ::_exit(::getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_cur <= 1 && limit.rlim_max <= 1 ? 0 : 1);
-  }
-  int status = -1;
-  ASSERT_EQ(::waitpid(child, &status, 0), child);
-  EXPECT_EQ(status, 0);
+    return ::getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_cur <= 1 && limit.rlim_max <= 1;
+  }));
 }
 
 }  // namespace
