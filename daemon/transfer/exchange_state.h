@@ -18,6 +18,7 @@
 #include "daemon/transfer/exchange.h"
 #include "daemon/transfer/later.h"
 #include "daemon/transfer/quotas.h"
+#include "daemon/transfer/trouble.h"
 #include "daemon/transfer/underway.h"
 
 // What exchange.cpp (the hub's start, policies, deliveries) and sending.cpp (uploads) share. Theirs alone.
@@ -34,7 +35,8 @@ struct Exchange::State {
         log(std::move(the_log)),
         objects(settings.objects),
         recorder(projection, std::move(ledger), clock, log),
-        counter(objects, projection, recorder, clock),
+        trouble(clock, log),
+        counter(objects, projection, recorder, trouble, clock),
         door(recorder, clock),
         pool(settings.workers),
         timer(pool),
@@ -71,6 +73,7 @@ struct Exchange::State {
   const object::ObjectStore objects;
   Projection projection;
   Recorder recorder;
+  Trouble trouble;
   Counter counter;
   Door door;
   Quotas quotas{projection, clock};

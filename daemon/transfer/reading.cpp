@@ -9,6 +9,7 @@ namespace {
 
 constexpr entry::Micros kMinute = 60'000'000;
 constexpr std::size_t kMostIntervals = 4096;  // of one account and object; a client has one, or a few
+constexpr std::string_view kDelivery = "A delivery to";
 constexpr entry::Micros kKeptAfterAcknowledging = 7LL * 24 * 60 * kMinute;
 
 entry::Event delivery_event(const std::string& name, const Caller& caller, const Delivery& delivery) {
@@ -36,11 +37,13 @@ Reading::Reading(Counter& counter, Post post, Caller caller, Delivery delivery, 
       object_(std::make_shared<const object::Object>(std::move(object))) {}
 
 void Reading::read(std::uint64_t offset, std::uint32_t length, Data done) {
-  post_([object = object_, offset, length, done = std::move(done)] {
+  post_([trouble = &counter_.trouble_, agency = delivery_.agency, object = object_, offset, length,
+         done = std::move(done)] {
     try {
       if (offset >= object->size()) return done(std::vector<std::uint8_t>());
       done(object->read(offset, length));
-    } catch (const std::system_error&) {
+    } catch (const std::system_error& error) {
+      trouble->tell(kDelivery, agency, error.what());
       done(Problem{Problem::Kind::failed, "The hub could not read this delivery. Please tell the hub."});
     }
   });
@@ -50,8 +53,13 @@ void Reading::sent(std::uint64_t from, std::uint64_t to) const {
   counter_.sent(caller_, delivery_, from, to);
 }
 
-Counter::Counter(const object::ObjectStore& objects, Projection& projection, Recorder& recorder, Clock clock)
-    : objects_(objects), projection_(projection), recorder_(recorder), clock_(std::move(clock)) {}
+Counter::Counter(const object::ObjectStore& objects, Projection& projection, Recorder& recorder,
+                 Trouble& trouble, Clock clock)
+    : objects_(objects),
+      projection_(projection),
+      recorder_(recorder),
+      trouble_(trouble),
+      clock_(std::move(clock)) {}
 
 bool Counter::opened_lately(const Key& key) {
   const std::lock_guard lock(mutex_);
@@ -66,8 +74,9 @@ void Counter::open(const Caller& caller, const Delivery& delivery, Post post, Op
     std::optional<object::Object> object;
     try {
       object = objects_.open(delivery.object);
-    } catch (const std::system_error&) {
-      object.reset();
+      if (!object) trouble_.tell(kDelivery, delivery.agency, "its object is not there");
+    } catch (const std::system_error& error) {
+      trouble_.tell(kDelivery, delivery.agency, error.what());
     }
     if (!object)
       return done(

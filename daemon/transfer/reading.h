@@ -17,6 +17,7 @@
 #include "daemon/transfer/caller.h"
 #include "daemon/transfer/projection.h"
 #include "daemon/transfer/recorder.h"
+#include "daemon/transfer/trouble.h"
 #include "daemon/transfer/upload.h"
 
 namespace chancery::transfer {
@@ -48,7 +49,8 @@ class Reading {
 // acknowledgements. Thread-safe; must outlive its readings.
 class Counter {
  public:
-  Counter(const object::ObjectStore& objects, Projection& projection, Recorder& recorder, Clock clock);
+  Counter(const object::ObjectStore& objects, Projection& projection, Recorder& recorder, Trouble& trouble,
+          Clock clock);
 
   // Records delivery.opened, durable before `done` gets the reading. The same account opening the same object
   // again within a minute adds no entry.
@@ -72,6 +74,7 @@ class Counter {
   const object::ObjectStore& objects_;
   Projection& projection_;
   Recorder& recorder_;
+  Trouble& trouble_;
   Clock clock_;
   std::mutex mutex_;
   std::map<Key, entry::Micros> opened_;  // delivery.opened of the last minute

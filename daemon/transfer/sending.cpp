@@ -171,7 +171,7 @@ std::variant<UploadPtr, Problem> Exchange::begin(const Caller& caller, const std
   }
   auto upload = std::make_shared<Upload>(
       std::move(reserved),
-      Desk{state_->objects, state_->recorder, state_->clock,
+      Desk{state_->objects, state_->recorder, state_->trouble, state_->clock,
            [state = state_.get()] { return state->in_force(); }, state_->early_of(caller.user),
            [state = state_.get()](auto time, auto run) { state->later.at(time, std::move(run)); }},
       state_->strand(), caller, policy, route, name, is_temporary(name));

@@ -227,10 +227,12 @@ void Upload::run(const Done& done, const std::function<void()>& step) {
   } catch (const std::system_error& error) {
     const Problem problem = disk_problem(error);
     fail("disk", problem, policy_->hash);
+    desk_.trouble.tell("An upload to", route_, error.what());
     done(problem);
-  } catch (const std::exception&) {
+  } catch (const std::exception& error) {
     const Problem problem{Problem::Kind::failed, "The hub could not take this file. Nothing of it was kept."};
     fail("internal", problem, policy_->hash);
+    desk_.trouble.tell("An upload to", route_, error.what());
     done(problem);
   }
 }

@@ -16,6 +16,7 @@
 #include "daemon/transfer/caller.h"
 #include "daemon/transfer/quotas.h"
 #include "daemon/transfer/recorder.h"
+#include "daemon/transfer/trouble.h"
 #include "policies/route/decide.h"
 #include "policies/route/policy.h"
 
@@ -36,6 +37,7 @@ using At = std::function<void(std::chrono::steady_clock::time_point, std::functi
 struct Desk {
   const object::ObjectStore& objects;
   Recorder& recorder;
+  Trouble& trouble;
   Clock clock;
   std::function<std::shared_ptr<const route::Policy>()> policy_in_force;
   std::shared_ptr<std::atomic<std::uint64_t>> early;  // bytes that an account's uploads hold out of order

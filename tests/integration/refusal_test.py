@@ -187,6 +187,7 @@ class Refusals(unittest.TestCase):
             self.assertNotEqual(done.returncode, 0)
             self.assertIn("disk is full", self.reasons())
             self.assertIn("disk", self.codes())
+            self.assertRegex(self.hub.log("chanceryd"), r"An upload to [a-z-]+ failed: cannot write an object: No space left on device\n")
             self.put("small.csv")
             self.hub.sftp(self.hub.receiver, f"get {self.hub.collect_folder()}/small.csv.age {self.hub.root}/small.age")
             self.assertEqual(self.hub.open_sealed(self.hub.receiver, self.hub.root / "small.age"), self.file.read_bytes())

@@ -195,6 +195,19 @@ TEST_F(ExchangeTest, RemovingAcknowledgesOnlyWhatWasCollectedWhole) {
   EXPECT_EQ(stage.object_files().size(), 2U) << "kept seven days more";
 }
 
+TEST_F(ExchangeTest, AnObjectThatIsGoneIsNotCollectedAndTheOperatorIsTold) {
+  ASSERT_FALSE(stage.put("oct.csv", "rows"));
+  for (const auto& path : stage.object_files()) std::filesystem::remove(path);
+  for (int i = 0; i < 2; ++i) {
+    const auto opened = stage.open_delivery(waiting()[0]);
+    ASSERT_TRUE(std::holds_alternative<Problem>(opened));
+    EXPECT_EQ(std::get<Problem>(opened).sentence,
+              "The hub cannot find this delivery's object. Please tell the hub.");
+  }
+  EXPECT_EQ(stage.ledger.count("delivery.opened"), 0U);
+  EXPECT_EQ(stage.log(), std::vector<std::string>{"A delivery to beta failed: its object is not there"});
+}
+
 TEST_F(ExchangeTest, AnAcknowledgedObjectIsKeptForSevenDaysAndThenDisposedOf) {
   constexpr entry::Micros kDay = 24LL * 3'600'000'000;
   ASSERT_FALSE(stage.put("oct.csv", "rows"));

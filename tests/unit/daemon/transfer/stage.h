@@ -144,7 +144,11 @@ class Stage {
     exchange.reset();
     exchange = std::make_unique<Exchange>(
         Settings{directory / "objects", directory / "policies", {".part"}, 2}, ledger.ledger(), ledger.past(),
-        [this] { return ledger.now.load(); }, [](const std::string&) {});
+        [this] { return ledger.now.load(); },
+        [this](const std::string& line) {
+          const std::lock_guard lock(log_mutex_);
+          log_.push_back(line);
+        });
     exchange->activate(policy);
   }
 
@@ -204,6 +208,12 @@ class Stage {
     return files;
   }
 
+  // What the operator's log got.
+  std::vector<std::string> log() const {
+    const std::lock_guard lock(log_mutex_);
+    return log_;
+  }
+
   std::filesystem::path directory;
   FakeLedger ledger;
   seal::Identity beta, gamma;
@@ -219,6 +229,9 @@ class Stage {
     if (identity != nullptr) agency.seal_to = {identity->recipient()};
     policy->agencies[id] = agency;
   }
+
+  mutable std::mutex log_mutex_;
+  std::vector<std::string> log_;
 };
 
 }  // namespace chancery::transfer
