@@ -135,10 +135,14 @@ def header(address, command=0x21, more=b""):
     return SIGNATURE + bytes([command, 0x21 if ":" in address else 0x11]) + len(rest).to_bytes(2, "big") + rest
 
 
+def write_balancer(folder):
+    (folder / "balancer.py").write_text(BALANCER)
+    return folder / "balancer.py"
+
+
 class Balanced(session_test.SessionTest):
     def sftp(self, said):
-        script = self.folder / "balancer.py"
-        script.write_text(BALANCER)
+        script = write_balancer(self.folder)
         return self.server.sftp(self.key, "pwd",
                                 extra=("-o", f"ProxyCommand={sys.executable} {script} {self.server.proxy_port} {said.hex()}"))
 
@@ -358,6 +362,46 @@ class Descriptors(session_test.SessionTest):
             self.assertEqual(len(set(lines)), len(lines), "each is said once")
         self.assertTrue(any("No connection can be accepted for now: Too many open files" in line for lines in said
                             for line in lines), said)
+
+
+class BehindABalancer(hub.HubCase):
+    """A whole hub: the address that the header names is the client's, in the log, in entries and for networks."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.hub = hub.Hub()
+        cls.addClassCleanup(cls.hub.__exit__, None, None, None)
+        cls.proxy_port = hub.free_port()
+        with open(cls.hub.directory / "chancery.toml", "a", encoding="utf-8") as settings:
+            settings.write(f'\n[proxy_listen]\nport = {cls.proxy_port}\nfrom = ["127.8.0.0/16"]\n')
+        cls.hub.start()
+
+    def balanced(self, address, *commands):
+        command = f"{sys.executable} {write_balancer(self.hub.root)} {self.proxy_port} {header(address).hex()}"
+        return self.hub.sftp(self.hub.sender, *commands, check=False, options=("-o", f"ProxyCommand={command}"))
+
+    def test_the_named_address_is_the_clients(self):
+        file = self.hub.root / "balanced.csv"
+        file.write_text("nhs_number\n")
+        done = self.balanced("192.0.2.7", f"put {file} {self.hub.send_folder()}/moorvale_maternity_202611.csv")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(f"{self.hub.user(self.hub.sender)} logged in from 192.0.2.7 with", self.hub.log("chanceryd"))
+        (accepted,) = [entry for entry in self.hub.entries() if entry["event"] == "file.accepted"]
+        self.assertEqual(accepted["details"]["address"], "192.0.2.7")
+        self.assertEqual(self.hub.sftp(self.hub.sender, "pwd").returncode, 0, "the other listener is there too")
+
+    def test_a_ban_is_of_the_named_address(self):
+        class Address:
+            port = self.proxy_port
+            connect = session_test.Server.connect
+
+        for _ in range(3):
+            with Address().connect("127.8.0.1") as connection:
+                connection.sendall(header("192.0.2.66") + GARBAGE)
+                ends(connection)
+        hub.wait_until("the ban", lambda: "192.0.2.66 is banned for 30 s" in self.hub.log("chanceryd"))
+        self.assertNotEqual(self.balanced("192.0.2.66", "pwd").returncode, 0)
+        self.assertEqual(self.balanced("192.0.2.7", "pwd").returncode, 0)
 
 
 class Reload(hub.HubCase):

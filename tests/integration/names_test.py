@@ -119,6 +119,7 @@ class HostileNames(unittest.TestCase):
         self.assertTrue(said == "Done." or f"| {said} |" in PAGE or said.startswith(BY_THE_POLICY), (request, said))
 
     def test_every_request_with_every_name(self):
+        self.assertGreaterEqual(len(hostile_names.ALL), 500)
         month = self.sender.list(b"/receipts")[0]
         for name in hostile_names.ALL:
             for path in (name, b"/" + name, self.folder() + name):

@@ -23,6 +23,8 @@ LINKS = "Links cannot be made here."
 HARD_LINKS = "`hardlink@openssh.com` is not announced"
 COPIES = "Any other extended request is unsupported: among them `copy-data`"
 
+OURS = {"scp.sh", "sftp.sh", "sftp-badcmds.sh", "sftp-batch.sh", "sftp-cmds.sh", "sftp-glob.sh", "sftp-perm.sh"}
+
 # What a script says that failed, and what of the page denies it.
 DENIED = {
     "sftp-cmds.sh": [
@@ -65,7 +67,9 @@ class Regress(unittest.TestCase):
         self.ssh.chmod(0o755)
 
     def run_scripts(self, user=None):
-        for script in sorted([*SCRIPTS.glob("sftp*.sh"), *SCRIPTS.glob("scp.sh")]):
+        scripts = sorted([*SCRIPTS.glob("sftp*.sh"), *SCRIPTS.glob("scp.sh")])
+        self.assertLessEqual(OURS, {script.name for script in scripts})
+        for script in scripts:
             # What takes long and has nothing to do with who runs it is run once.
             if script.name in NOT_OURS or (user and script.name in ("sftp.sh", "scp.sh")):
                 continue

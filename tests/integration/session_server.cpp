@@ -227,8 +227,11 @@ int main(int count, char** arguments) {
   const auto fail_for = [throwing = options["throwing"]](std::uint32_t hook, std::string_view who) {
     if (throwing == hook && who.find("bob") != std::string_view::npos) throw std::bad_alloc();
   };
+  // With betraying=N, it takes N microseconds longer for alice, who is known.
+  const std::chrono::microseconds betraying(options["betraying"]);
   hooks.knows_key = [&](const std::string& user, const std::string& type, const std::string& blob) {
     fail_for(kKnowsKey, user);
+    if (betraying.count() > 0 && user == "alice") std::this_thread::sleep_for(betraying);
     return keys.contains({user, type, blob});
   };
   hooks.logged_in = [&](const session::Peer& peer) {
@@ -237,12 +240,12 @@ int main(int count, char** arguments) {
     auto shelf = std::make_shared<Shelf>(files, options["sink"] != 0);
     session::Served served;
     const bool stalled = options["stalled"] != 0;
-    auto kept = std::make_shared<std::vector<session::Answer>>();
+    auto kept = std::make_shared<std::vector<std::pair<Request, session::Answer>>>();
     served.request = [&worker, shelf, stalled, kept, fail_for, user = peer.user](Request request,
                                                                                  session::Answer answer) {
       fail_for(kRequest, user);
       if (stalled && std::holds_alternative<Write>(request.operation))
-        return kept->push_back(std::move(answer));
+        return static_cast<void>(kept->emplace_back(std::move(request), std::move(answer)));
       worker.post([shelf, request = std::make_shared<Request>(std::move(request)),
                    answer = std::move(answer)] { answer(shelf->serve(*request)); });
     };

@@ -13,6 +13,8 @@ import threading
 import time
 import unittest
 
+import paramiko
+
 BIN = pathlib.Path(os.environ["CHANCERY_BIN"])
 MIB = 1024 * 1024
 
@@ -356,6 +358,12 @@ class Bounds(SessionTest):
         status = pathlib.Path(f"/proc/{self.server.process.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+)", status).group(1)) * 1024
 
+    def stop_when_it_receives(self, client, target):
+        while not target.exists() or target.stat().st_size == 0:
+            self.assertIsNone(client.poll())
+        os.killpg(client.pid, signal.SIGSTOP)
+        self.assertLess(target.stat().st_size, 256 * MIB, "it has taken everything")
+
     def client(self, command):
         client = subprocess.Popen(["sftp", *self.server.options(self.key), "-R", "4000", "-P", str(self.server.port),
                                    "-b", "-", "alice@127.0.0.1"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
@@ -382,17 +390,39 @@ class SlowClient(Bounds):
     options = {"idle_seconds": 60, "file_mib": 256}
     test_writes_that_are_not_answered_stop_the_client_and_are_not_idleness = None
 
+    def test_a_client_that_asks_for_all_and_takes_nothing_is_read_no_further(self):
+        before = self.resident()
+        with paramiko.Transport(self.server.connect()) as transport:
+            transport.connect(username="alice", pkey=paramiko.Ed25519Key(filename=str(self.key)))
+            channel = transport.open_session(window_size=65536)  # and it makes no more room
+            channel.invoke_subsystem("sftp")
+            paramiko.SFTPClient(channel).open("/file", "rb").prefetch(256 * MIB)
+            time.sleep(2)
+            held = self.resident() - before
+            self.assertLess(held, 16 * MIB)
+            self.assertGreater(held, MIB, "no answer waited")
+
     def test_reads_of_a_client_that_does_not_take_the_answers_wait(self):
+        before = self.resident()
         with self.client(f"get file {self.folder}/slowly") as client:
-            self.server.expect("serving alice")
-            os.killpg(client.pid, signal.SIGSTOP)
-            before = self.resident()
+            self.stop_when_it_receives(client, self.folder / "slowly")
             time.sleep(2)
             self.assertLess(self.resident() - before, 16 * MIB)
             os.killpg(client.pid, signal.SIGCONT)
             client.stdin.close()
             self.assertEqual(client.wait(60), 0)
         self.assertEqual((self.folder / "slowly").stat().st_size, 256 * MIB)
+
+
+class SilentWhileOwed(Bounds):
+    options = {"unresponsive_seconds": 4, "file_mib": 256}
+    test_writes_that_are_not_answered_stop_the_client_and_are_not_idleness = None
+
+    def test_a_client_that_is_stopped_while_it_receives_is_given_up(self):
+        with self.client(f"get file {self.folder}/owed") as client:
+            self.stop_when_it_receives(client, self.folder / "owed")
+            self.server.expect("alice from 127.0.0.1 ended: the client did not answer")
+            os.killpg(client.pid, signal.SIGKILL)
 
 
 class Idle(SessionTest):
