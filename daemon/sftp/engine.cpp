@@ -270,6 +270,9 @@ void Engine::State::ask(std::uint32_t client_id, Operation operation, const Verb
     handles.erase(handle);
   } else if (std::holds_alternative<ReadDirectory>(operation)) {
     if (answer_from_names(client_id, handle)) return;
+    entry.held += kNamesBytes;
+  } else if (const auto* path = std::get_if<RealPath>(&operation)) {
+    entry.held += 2 * path->path.size();  // its name, twice
   }
   if (verb.answers == Answers::opened) {
     if (handles.size() + opening >= limits.handles)

@@ -6,7 +6,6 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <tuple>
 #include <utility>
 
 #include <boost/asio/post.hpp>
@@ -18,6 +17,7 @@
 #include "daemon/transfer/exchange.h"
 #include "daemon/transfer/later.h"
 #include "daemon/transfer/quotas.h"
+#include "daemon/transfer/taken_manifests.h"
 #include "daemon/transfer/trouble.h"
 #include "daemon/transfer/underway.h"
 
@@ -78,6 +78,7 @@ struct Exchange::State {
   Door door;
   Quotas quotas{projection, clock};
   Seats seats;
+  TakenManifests manifests{clock};
   asio::thread_pool pool;
   Underway underway;  // goes before the pool, of which its uploads hold strands
   asio::steady_timer timer;
@@ -87,9 +88,7 @@ struct Exchange::State {
   mutable std::mutex mutex;
   bool stopping = false;
   std::shared_ptr<const route::Policy> policy;
-  // Manifests that were taken in the last day, for the listing of their account.
-  std::map<std::tuple<std::string, std::string, std::string>, InProgress> manifests;  // user, route, name
-  std::map<std::string, std::shared_ptr<std::atomic<std::uint64_t>>> early;           // by account
+  std::map<std::string, std::shared_ptr<std::atomic<std::uint64_t>>> early;  // by account
 };
 
 }  // namespace chancery::transfer

@@ -8,7 +8,7 @@ namespace chancery::transfer {
 namespace {
 
 constexpr entry::Micros kMinute = 60'000'000;
-constexpr std::size_t kMostIntervals = 4096;  // of one account and object; a client has one, or a few
+constexpr std::size_t kMostIntervals = 64;  // of one account and object; a client has one, or a few
 constexpr std::string_view kDelivery = "A delivery to";
 constexpr entry::Micros kKeptAfterAcknowledging = 7LL * 24 * 60 * kMinute;
 
@@ -61,12 +61,6 @@ Counter::Counter(const object::ObjectStore& objects, Projection& projection, Rec
       trouble_(trouble),
       clock_(std::move(clock)) {}
 
-bool Counter::opened_lately(const Key& key) {
-  const std::lock_guard lock(mutex_);
-  std::erase_if(opened_, [now = clock_()](const auto& one) { return now - one.second >= kMinute; });
-  return opened_.contains(key);
-}
-
 void Counter::open(const Caller& caller, const Delivery& delivery, Post post, Opened done) {
   if (!recorder_.available()) return done(not_recorded());
   const Post on_worker = post;
@@ -88,30 +82,58 @@ void Counter::open(const Caller& caller, const Delivery& delivery, Post post, Op
 }
 
 void Counter::record_opened(std::shared_ptr<Reading> reading, Opened done) {
-  const Key key(reading->caller_.user, reading->delivery_.object);
-  if (opened_lately(key)) return done(std::move(reading));
-  recorder_.record({delivery_event("delivery.opened", reading->caller_, reading->delivery_)},
-                   [this, key, reading, done = std::move(done)](const service::Appended& appended) {
-                     if (appended.outcome != service::Outcome::durable) return done(not_recorded());
-                     {
-                       const std::lock_guard lock(mutex_);
-                       opened_[key] = clock_();
-                     }
-                     done(reading);
-                   },
-                   {});
+  const Key key(reading->delivery_.object, reading->caller_.user);
+  bool lately = false;
+  {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(opened_, [now = clock_()](const auto& one) { return now - one.second >= kMinute; });
+    lately = opened_.contains(key);
+    if (!lately) {
+      const auto [place, first] = opening_.try_emplace(key);
+      place->second.push_back([reading, done](bool recorded) {
+        if (recorded) return done(reading);
+        done(not_recorded());
+      });
+      if (!first) return;
+    }
+  }
+  if (lately) return done(std::move(reading));
+  try {
+    recorder_.record({delivery_event("delivery.opened", reading->caller_, reading->delivery_)},
+                     [this, key](const service::Appended& appended) {
+                       opening_ended(key, appended.outcome == service::Outcome::durable);
+                     },
+                     {});
+  } catch (const std::exception&) {
+    opening_ended(key, false);
+  }
+}
+
+void Counter::opening_ended(const Key& key, bool recorded) {
+  std::vector<std::function<void(bool)>> waiting;
+  {
+    const std::lock_guard lock(mutex_);
+    if (recorded) opened_[key] = clock_();
+    if (auto ended = opening_.extract(key)) waiting = std::move(ended.mapped());
+  }
+  for (const auto& answer : waiting) answer(recorded);
+}
+
+void Counter::forget(const std::string& object) {
+  for (auto i = sent_.lower_bound({object, {}}); i != sent_.end() && i->first.first == object;)
+    i = sent_.erase(i);
 }
 
 void Counter::sent(const Caller& caller, const Delivery& delivery, std::uint64_t from, std::uint64_t to) {
-  const Key key(caller.user, delivery.object);
   {
     const std::lock_guard lock(mutex_);
-    const auto [place, first] = sent_.try_emplace(key);
-    place->second.add(from, to);
-    if (place->second.intervals() > kMostIntervals) place->second = ByteSet();  // read a byte here and there
-    if (!place->second.covers(delivery.sealed_size)) return;
-    sent_.erase(place);
-    if (!whole_.insert(delivery.object).second) return;
+    if (whole_.contains(delivery.object) || acknowledging_.contains(delivery.object)) return;
+    ByteSet& bytes = sent_[{delivery.object, caller.user}];
+    bytes.add(from, to);
+    if (bytes.intervals() > kMostIntervals) bytes = ByteSet();  // read a byte here and there
+    if (!bytes.covers(delivery.sealed_size)) return;
+    forget(delivery.object);
+    whole_.insert(delivery.object);
   }
   const auto now = projection_.find_waiting(delivery.agency, delivery.route, delivery.shown_name);
   if (!now || now->object != delivery.object || now->collected) return;
@@ -139,11 +161,15 @@ void Counter::acknowledge(const Caller& caller, const Delivery& delivery, const 
   }
   recorder_.record({delivery_event("delivery.acknowledged", caller, delivery)},
                    [this, object = delivery.object, done](const service::Appended& appended) {
-                     if (appended.outcome == service::Outcome::durable) return done(std::nullopt);
+                     const bool durable = appended.outcome == service::Outcome::durable;
                      {
                        const std::lock_guard lock(mutex_);
-                       acknowledging_.erase(object);
+                       if (durable)
+                         forget(object);
+                       else
+                         acknowledging_.erase(object);
                      }
+                     if (durable) return done(std::nullopt);
                      done(Problem{Problem::Kind::failed,
                                   "The hub could not record the acknowledgement. Please try again later."});
                    },

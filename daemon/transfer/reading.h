@@ -65,9 +65,10 @@ class Counter {
 
  private:
   friend class Reading;
-  using Key = std::pair<std::string, std::string>;  // account, object
-  bool opened_lately(const Key& key);
+  using Key = std::pair<std::string, std::string>;  // object, account
   void record_opened(std::shared_ptr<Reading> reading, Opened done);
+  void opening_ended(const Key& key, bool recorded);
+  void forget(const std::string& object);
   bool collected(const Delivery& delivery);
   void sent(const Caller& caller, const Delivery& delivery, std::uint64_t from, std::uint64_t to);
 
@@ -78,7 +79,9 @@ class Counter {
   Clock clock_;
   std::mutex mutex_;
   std::map<Key, entry::Micros> opened_;  // delivery.opened of the last minute
-  std::map<Key, ByteSet> sent_;          // gone once every byte was sent
+  // Where it is just being recorded: who waits for that.
+  std::map<Key, std::vector<std::function<void(bool recorded)>>> opening_;
+  std::map<Key, ByteSet> sent_;          // gone once every byte was sent, or the delivery was acknowledged
   std::set<std::string> whole_;          // objects of which one account has been sent every byte
   std::set<std::string> acknowledging_;  // objects that were acknowledged since the start, or are just being
 };

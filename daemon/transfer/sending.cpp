@@ -12,15 +12,17 @@ namespace {
 
 constexpr std::size_t kMostUploads = 256;  // of one account, finished ones aside
 constexpr std::size_t kMostLost = 4;       // of one account
-constexpr std::size_t kMostManifests = 10'000;
-constexpr entry::Micros kDay = 24 * kHour;
 constexpr const char* kUploadedAgain = "A file of the same name was uploaded again.";
+constexpr const char* kTakenMeanwhile =
+    "Another session of this account removed or replaced it before it was finished.";
 constexpr const char* kManifestTaken =
     "A manifest that the hub has taken can be neither removed nor renamed.";
 
 InProgress described(const Upload& upload) {
   return {upload.id(), upload.name(), upload.contiguous(), upload.begun()};
 }
+
+Problem no_such_file() { return {Problem::Kind::not_found, "There is no file of that name here."}; }
 
 }  // namespace
 
@@ -121,12 +123,7 @@ void Exchange::State::take_manifest(const UploadPtr& upload, const std::string& 
                          "There is no whole file " + of +
                              " here that waits for its manifest. Upload it, close it, and upload " + name +
                              " after it.");
-        {
-          const std::lock_guard lock(mutex);
-          std::erase_if(manifests, [&](const auto& one) { return clock() - one.second.since > kDay; });
-          if (manifests.size() < kMostManifests)
-            manifests[{caller.user, upload->route(), name}] = {upload->id(), name, text.size(), clock()};
-        }
+        manifests.add(caller.user, upload->route(), {upload->id(), name, text.size(), clock()});
         file->finish(of, done, std::move(manifest.sha256));
       });
 }
@@ -142,8 +139,9 @@ void Exchange::State::rename_to_wait(const UploadPtr& upload, const std::string&
   Upload::name_finally(upload, to, [this, upload, done = std::move(done)](auto result) {
     if (auto* problem = std::get_if<Problem>(&result)) return done(std::move(*problem));
     const UploadPtr& named = std::get<UploadPtr>(result);
-    underway.replace(upload, named);
-    done(keep_closed(named));
+    if (underway.replace(upload, named)) return done(keep_closed(named));
+    named->abandon("removed", kTakenMeanwhile);
+    done(no_such_file());
   });
 }
 
@@ -190,7 +188,8 @@ std::variant<UploadPtr, Problem> Exchange::find_unfinished(const Caller& caller,
 UploadPtr Exchange::resume(const Caller& caller, const UploadPtr& unfinished, std::uint64_t offset) {
   return Upload::resume(unfinished, caller, offset,
                         [state = state_.get(), unfinished](const UploadPtr& resumed) {
-                          state->underway.replace(unfinished, resumed);
+                          if (!state->underway.replace(unfinished, resumed))
+                            resumed->abandon("removed", kTakenMeanwhile);
                         });
 }
 
@@ -242,7 +241,7 @@ void Exchange::rename(const Caller& caller, const std::string& route, const std:
                               : "This file is still open. Close it first, then rename it."});
     if (find_in_progress(caller, route, from))
       return state_->refuse(caller, route, from, "no-renames", {Problem::Kind::denied, kManifestTaken}, done);
-    return done(Problem{Problem::Kind::not_found, "There is no file of that name here."});
+    return done(no_such_file());
   }
   if (is_temporary(to))
     return state_->refuse(
@@ -256,7 +255,8 @@ void Exchange::rename(const Caller& caller, const std::string& route, const std:
                           {Problem::Kind::denied, decision.reason}, done, upload->policy());
   const route::Route& rules = upload->policy()->routes.find(route)->second;
   if (rules.finish == route::Finish::manifest) return state_->rename_to_wait(upload, to, std::move(done));
-  state_->underway.remove(upload);
+  // Another session may just have removed it, and been told so.
+  if (!state_->underway.remove(upload)) return done(no_such_file());
   upload->finish(to, std::move(done));
 }
 
@@ -277,17 +277,13 @@ void Exchange::remove_sent(const Caller& caller, const std::string& route, const
   if (find_in_progress(caller, route, name))
     return state_->refuse(caller, route, name, "not-removable", {Problem::Kind::denied, kManifestTaken},
                           done);
-  done(Problem{Problem::Kind::not_found, "There is no file of that name here."});
+  done(no_such_file());
 }
 
 std::vector<InProgress> Exchange::in_progress(const Caller& caller, const std::string& route) const {
   std::vector<InProgress> result;
   for (const auto& upload : state_->underway.of(caller, route)) result.push_back(described(*upload));
-  const std::lock_guard lock(state_->mutex);
-  for (auto i = state_->manifests.lower_bound({caller.user, route, {}});
-       i != state_->manifests.end() && std::get<0>(i->first) == caller.user && std::get<1>(i->first) == route;
-       ++i)
-    if (now() - i->second.since < kDay) result.push_back(i->second);
+  for (InProgress& taken : state_->manifests.of(caller.user, route)) result.push_back(std::move(taken));
   return result;
 }
 
@@ -295,10 +291,7 @@ std::optional<InProgress> Exchange::find_in_progress(const Caller& caller, const
                                                      const std::string& name) const {
   const auto found = state_->underway.find(caller, route, name);
   if (found) return described(*found);
-  const std::lock_guard lock(state_->mutex);
-  const auto manifest = state_->manifests.find({caller.user, route, name});
-  if (manifest == state_->manifests.end() || now() - manifest->second.since >= kDay) return std::nullopt;
-  return manifest->second;
+  return state_->manifests.find(caller.user, route, name);
 }
 
 bool Exchange::is_temporary(std::string_view name) const { return state_->is_temporary(name); }

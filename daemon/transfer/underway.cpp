@@ -32,10 +32,11 @@ std::vector<UploadPtr> Underway::add(const UploadPtr& upload) {
   return outdated;
 }
 
-void Underway::replace(const UploadPtr& old, const UploadPtr& with) {
+bool Underway::replace(const UploadPtr& old, const UploadPtr& with) {
   const std::lock_guard lock(mutex_);
-  std::erase_if(uploads_, [&](const auto& one) { return one.second == old; });
+  if (std::erase_if(uploads_, [&](const auto& one) { return one.second == old; }) == 0) return false;
   uploads_.emplace(key_of(*with), with);
+  return true;
 }
 
 bool Underway::remove(const UploadPtr& upload) {

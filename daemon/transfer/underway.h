@@ -26,8 +26,8 @@ class Underway {
   // From now on whatever else this account has under this name is out of date: what waits or is lost is
   // returned, for the caller to give up; what a session still has open is superseded.
   [[nodiscard]] std::vector<UploadPtr> add(const UploadPtr& upload);
-  // One goes on where the other was.
-  void replace(const UploadPtr& old, const UploadPtr& with);
+  // One goes on where the other was. False, and nothing is changed, if that was not there.
+  bool replace(const UploadPtr& old, const UploadPtr& with);
   // False if it was not there.
   bool remove(const UploadPtr& upload);
 

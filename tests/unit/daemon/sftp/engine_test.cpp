@@ -335,6 +335,29 @@ TEST(Engine, HoldsTwoMebibytesOfRequestsAndOnePacketBeyond) {
   EXPECT_EQ(reads.engine.feed(all), all.size());
 }
 
+TEST(Engine, CountsWhatReaddirAndRealpathMayAnswer) {
+  constexpr std::size_t kMost = 2UL * 1024 * 1024;
+  Server lists;
+  const Buffer next = Packet(12).u32(1).handle(lists.opened(0, true)).bytes();
+  held_of(lists, next, 0);
+  EXPECT_GE(lists.asked.size(), 16u) << "several at once are nothing odd";
+  EXPECT_LT(lists.asked.size(), 64u);
+  // The first answer has names for all of them.
+  std::vector<NamedFile> names(10'000, NamedFile{std::string(200, 'n'), {}, {}});
+  const std::vector<Request> asked = lists.asked;
+  lists.engine.reply(asked[0].id, NamesReply{std::move(names)});
+  for (std::size_t i = 1; i < asked.size(); ++i)
+    lists.engine.reply(asked[i].id, StatusReply{Status::eof, ""});
+  const std::size_t output = lists.engine.take_output().size();
+  EXPECT_GT(output, kMost / 2) << "all were answered with names";
+  EXPECT_LT(output, kMost + 64 * 1024);
+
+  Server paths;
+  const std::string path(4000, 'p');
+  const Buffer real = Packet(16).u32(1).text(path).bytes();
+  EXPECT_LT(held_of(paths, real, 3 * path.size()), kMost + 4 * path.size());
+}
+
 TEST(Engine, TakesAPacketOf256KibibytesAndNoLongerOne) {
   constexpr std::size_t kLongest = 256UL * 1024;
   const std::size_t fields = write(1, 1, 0, "").bytes().size() - 4;

@@ -1,6 +1,8 @@
 #include "daemon/transfer/exchange.h"
 
+#include <chrono>
 #include <fstream>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -206,6 +208,46 @@ TEST_F(ExchangeTest, AnObjectThatIsGoneIsNotCollectedAndTheOperatorIsTold) {
   }
   EXPECT_EQ(stage.ledger.count("delivery.opened"), 0U);
   EXPECT_EQ(stage.log(), std::vector<std::string>{"A delivery to beta failed: its object is not there"});
+}
+
+TEST_F(ExchangeTest, ManyWhoOpenADeliveryAtOnceAreOneEntry) {
+  ASSERT_FALSE(stage.put("oct.csv", "rows"));
+  const Delivery delivery = waiting()[0];
+  for (const auto outcome : {service::Outcome::refused, service::Outcome::durable}) {
+    const auto opens = [&] {
+      std::vector<std::future<bool>> opened;
+      for (int i = 0; i < 10; ++i) {
+        auto promise = std::make_shared<std::promise<bool>>();
+        opened.push_back(promise->get_future());
+        stage.exchange->open_delivery(stage.receiver, delivery, [promise](const auto& result) {
+          promise->set_value(std::holds_alternative<std::shared_ptr<Reading>>(result));
+        });
+      }
+      return opened;
+    };
+    stage.ledger.next = outcome;
+    stage.ledger.hold = true;
+    std::vector<std::future<bool>> opened = opens();
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));  // all have come to the ledger
+    for (const auto& one : opened)
+      EXPECT_EQ(one.wait_for(std::chrono::seconds(0)), std::future_status::timeout)
+          << "nothing is recorded yet";
+    stage.ledger.release();
+    for (auto& one : opened) EXPECT_EQ(one.get(), outcome == service::Outcome::durable);
+  }
+  EXPECT_EQ(stage.ledger.count("delivery.opened"), 1U);
+}
+
+TEST_F(ExchangeTest, ReadingAByteHereAndThereIsNotRemembered) {
+  ASSERT_FALSE(stage.put("oct.csv", "rows"));
+  const auto reading = std::get<std::shared_ptr<Reading>>(stage.open_delivery(waiting()[0]));
+  const auto size = static_cast<std::uint32_t>(waiting()[0].sealed_size);
+  for (std::uint32_t first : {0U, 1U})
+    for (std::uint32_t at = first; at < size; at += 2) Stage::read(reading, at, 1);
+  EXPECT_EQ(stage.ledger.count("delivery.collected"), 0U) << "each byte once, with 65 gaps in between";
+  for (std::uint32_t at = size; at > 0; at -= std::min(at, 8U))
+    Stage::read(reading, at - std::min(at, 8U), 8);
+  EXPECT_EQ(stage.ledger.count("delivery.collected"), 1U);
 }
 
 TEST_F(ExchangeTest, AnAcknowledgedObjectIsKeptForSevenDaysAndThenDisposedOf) {

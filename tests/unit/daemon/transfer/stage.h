@@ -30,7 +30,12 @@ class FakeLedger {
 
   Ledger ledger() {
     return {[this](std::vector<entry::Event> batch, const std::function<void(service::Appended)>& done) {
-              done(append(std::move(batch)));
+              const service::Appended appended = append(std::move(batch));
+              {
+                const std::lock_guard lock(mutex_);
+                if (hold) return held_.push_back([done, appended] { done(appended); });
+              }
+              done(appended);
             },
             [this] { return writable || next == service::Outcome::durable; }};
   }
@@ -63,6 +68,17 @@ class FakeLedger {
             }};
   }
 
+  // Gives the answers that were kept back by `hold`.
+  void release() {
+    std::vector<std::function<void()>> answers;
+    {
+      const std::lock_guard lock(mutex_);
+      hold = false;
+      answers.swap(held_);
+    }
+    for (const auto& answer : answers) answer();
+  }
+
   std::size_t count(const std::string& event) const {
     const std::lock_guard lock(mutex_);
     std::size_t found = 0;
@@ -79,6 +95,7 @@ class FakeLedger {
   std::atomic<service::Outcome> next = service::Outcome::durable;
   std::atomic<bool> writable = false;       // says it takes entries whatever `next` is
   std::atomic<bool> try_again = false;      // what a refusal says of itself
+  std::atomic<bool> hold = false;           // answers wait for release()
   std::atomic<bool> store_unknown = false;  // an unknown outcome is in the ledger all the same
   std::atomic<entry::Micros> now = 1'790'000'000'000'000;
   std::vector<Stored> stored;
@@ -86,6 +103,7 @@ class FakeLedger {
  private:
   mutable std::mutex mutex_;
   std::map<std::string, std::uint64_t> seqs_;
+  std::vector<std::function<void()>> held_;
 };
 
 // A directory, a policy with one live route `flow` from `alpha` to `beta` and `gamma`, and an Exchange over
