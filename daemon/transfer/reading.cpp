@@ -77,11 +77,11 @@ void Counter::open(const Caller& caller, const Delivery& delivery, Post post, Op
           Problem{Problem::Kind::failed, "The hub cannot find this delivery's object. Please tell the hub."});
     record_opened(
         std::shared_ptr<Reading>(new Reading(*this, std::move(post), caller, delivery, std::move(*object))),
-        std::move(done));
+        done);
   });
 }
 
-void Counter::record_opened(std::shared_ptr<Reading> reading, Opened done) {
+void Counter::record_opened(const std::shared_ptr<Reading>& reading, const Opened& done) {
   const Key key(reading->delivery_.object, reading->caller_.user);
   bool lately = false;
   {
@@ -97,7 +97,7 @@ void Counter::record_opened(std::shared_ptr<Reading> reading, Opened done) {
       if (!first) return;
     }
   }
-  if (lately) return done(std::move(reading));
+  if (lately) return done(reading);
   try {
     recorder_.record({delivery_event("delivery.opened", reading->caller_, reading->delivery_)},
                      [this, key](const service::Appended& appended) {

@@ -66,7 +66,7 @@ class Counter {
  private:
   friend class Reading;
   using Key = std::pair<std::string, std::string>;  // object, account
-  void record_opened(std::shared_ptr<Reading> reading, Opened done);
+  void record_opened(const std::shared_ptr<Reading>& reading, const Opened& done);
   void opening_ended(const Key& key, bool recorded);
   void forget(const std::string& object);
   bool collected(const Delivery& delivery);

@@ -350,7 +350,7 @@ TEST(Engine, CountsWhatReaddirAndRealpathMayAnswer) {
     lists.engine.reply(asked[i].id, StatusReply{Status::eof, ""});
   const std::size_t output = lists.engine.take_output().size();
   EXPECT_GT(output, kMost / 2) << "all were answered with names";
-  EXPECT_LT(output, kMost + 64 * 1024);
+  EXPECT_LT(output, kMost + 64UL * 1024);
 
   Server paths;
   const std::string path(4000, 'p');
