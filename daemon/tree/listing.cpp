@@ -43,8 +43,8 @@ sftp::Attributes file_attributes(std::uint64_t size, entry::Micros modified, Acc
   return attributes(size, kRegular | kModes[static_cast<std::size_t>(access)], modified);
 }
 
-sftp::NamedFile named(const std::string& name, const sftp::Attributes& attributes, const std::string& owner,
-                      entry::Micros now) {
+sftp::NamedFile named(const Listed& listed, const std::string& owner, entry::Micros now) {
+  const auto& [name, attributes] = listed;
   const std::time_t modified = attributes.times->modified;
   std::tm civil{};
   ::gmtime_r(&modified, &civil);

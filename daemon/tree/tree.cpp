@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "daemon/tree/listing.h"
 #include "policies/route/decide.h"
 
 namespace chancery::tree {
@@ -172,16 +171,12 @@ bool Tree::is_audit(const View& view, const Place& place) const {
          view.account->role == agreement::AccountRole::auditor;
 }
 
-std::vector<sftp::NamedFile> Tree::list_audit(const Place& place) const {
-  const entry::Micros now = hub_.exchange.now();
-  std::vector<sftp::NamedFile> files;
-  for (const char* name : {".", ".."})
-    files.push_back(named(name, directory_attributes(now), caller_.agency, now));
+std::vector<Listed> Tree::list_audit(const Place& place) const {
+  std::vector<Listed> files;
+  for (const char* name : {".", ".."}) files.push_back({name, directory_attributes(hub_.exchange.now())});
   for (const auto& [name, node] : hub_.audit->list(place.name)) {
-    files.push_back(named(name,
-                          node.folder ? directory_attributes(node.modified)
-                                      : tree::file_attributes(node.size, node.modified, Access::read),
-                          caller_.agency, now));
+    files.push_back({name, node.folder ? directory_attributes(node.modified)
+                                       : tree::file_attributes(node.size, node.modified, Access::read)});
   }
   return files;
 }
@@ -191,12 +186,12 @@ std::optional<sftp::Attributes> Tree::attributes(const View& view, const Place& 
   return file_attributes(view, place);
 }
 
-std::vector<sftp::NamedFile> Tree::list(const View& view, const Place& place) const {
+std::vector<Listed> Tree::list(const View& view, const Place& place) const {
   const transfer::Projection& projection = hub_.exchange.projection();
   const entry::Micros now = hub_.exchange.now();
-  std::vector<sftp::NamedFile> files;
+  std::vector<Listed> files;
   const auto add = [&](const std::string& name, const sftp::Attributes& attributes) {
-    files.push_back(named(name, attributes, caller_.agency, now));
+    files.push_back({name, attributes});
   };
   const auto add_folder = [&](const std::string& name) { add(name, directory_attributes(now)); };
   add_folder(".");

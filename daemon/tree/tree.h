@@ -14,6 +14,8 @@
 #include "daemon/sftp/message.h"
 #include "daemon/transfer/exchange.h"
 #include "daemon/tree/audit.h"
+#include "daemon/tree/listing.h"
+#include "daemon/tree/lists.h"
 #include "daemon/tree/place.h"
 #include "daemon/tree/receipts.h"
 #include "daemon/tree/texts.h"
@@ -43,6 +45,7 @@ struct Hub {
   Times times;
   Receipts receipts;
   Audit* audit = nullptr;  // none: nothing is shown to auditors
+  Lists lists{};
 };
 
 using Answer = std::function<void(sftp::Reply)>;
@@ -71,9 +74,10 @@ class Tree {
   using Text = std::shared_ptr<Page>;
   // A folder's names: a worker makes the list before the client is answered.
   struct Listing {
-    std::vector<sftp::NamedFile> files;
+    std::vector<Listed> files;
+    std::shared_ptr<void> held;  // of Hub::lists
     std::atomic<bool> failed{false};
-    bool read = false;
+    std::size_t read = 0;  // how many of the files were given out
   };
   using Directory = std::shared_ptr<Listing>;
   using Upload = std::shared_ptr<transfer::Upload>;
@@ -114,11 +118,11 @@ class Tree {
 
   std::optional<sftp::Attributes> attributes(const View& view, const Place& place) const;
   std::optional<sftp::Attributes> file_attributes(const View& view, const Place& place) const;
-  std::vector<sftp::NamedFile> list(const View& view, const Place& place) const;
+  std::vector<Listed> list(const View& view, const Place& place) const;
   std::optional<std::string> text(const View& view, const Place& place) const;
   // Whether the place is in /audit and this account sees that.
   bool is_audit(const View& view, const Place& place) const;
-  std::vector<sftp::NamedFile> list_audit(const Place& place) const;
+  std::vector<Listed> list_audit(const Place& place) const;
   // A proof in /receipts: what is asked of it may block, so a worker does it.
   struct Proof {
     std::string bytes;

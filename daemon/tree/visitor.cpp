@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "daemon/sftp/engine.h"
-#include "daemon/tree/listing.h"
 #include "daemon/tree/tree.h"
 
 namespace chancery::tree {
@@ -11,6 +10,8 @@ namespace chancery::tree {
 namespace {
 
 constexpr std::ptrdiff_t kMostFolders = 8;  // open at once in a session: their lists are in memory
+constexpr std::size_t kNamesAtOnce = 128;   // given to the engine: about what one packet holds
+constexpr const char* kTooManyFolders = "Too many folders are open: close one first.";
 
 using sftp::Status;
 using sftp::StatusReply;
@@ -350,26 +351,42 @@ struct Tree::Visitor {
     const auto open_folders = std::count_if(tree.handles_.begin(), tree.handles_.end(), [](const auto& one) {
       return std::holds_alternative<Directory>(one.second);
     });
-    if (open_folders >= kMostFolders) return answer(failure("Too many folders are open: close one first."));
+    if (open_folders >= kMostFolders) return answer(failure(kTooManyFolders));
     auto listing = std::make_shared<Listing>();
     tree.handles_.insert_or_assign(new_handle(), listing);
-    // A worker makes the list, which may be of 100,000 receipts, by a tree of its own: this one may end
-    // before.
-    tree.hub_.exchange.post(
-        [&hub = tree.hub_, caller = tree.caller_, view = view, place, audit, listing, answer = answer] {
-          try {
-            if (audit && !is_folder(hub.audit->find(place.name))) {
-              listing->failed = true;
-              return answer(not_found());
-            }
-            const Tree own(hub, caller);
-            listing->files = audit ? own.list_audit(place) : own.list(view, place);
-          } catch (const std::exception&) {
-            listing->failed = true;
-            return answer(failure("The hub could not list this folder. Please try again later."));
-          }
-          answer(sftp::OpenedReply{true});
-        });
+    const auto make = [&hub = tree.hub_, caller = tree.caller_, view = view, place, audit, answer = answer,
+                       given = std::weak_ptr(listing)] {
+      // Nobody waits for the list any more once the session has ended.
+      const Directory made = given.lock();
+      if (!made) return answer(not_found());
+      auto reply = make_list(hub, caller, view, place, audit, *made);
+      made->failed = !std::holds_alternative<sftp::OpenedReply>(reply);
+      answer(std::move(reply));
+    };
+    tree.hub_.lists.in_turn(
+        tree.caller_.user,
+        [&exchange = tree.hub_.exchange](std::function<void()> work) { exchange.post(std::move(work)); },
+        make);
+  }
+
+  // A worker makes the list, which may be of 100,000 receipts, by a tree of its own: the session's may end
+  // before.
+  static sftp::Reply make_list(Hub& hub, const transfer::Caller& caller, const View& view, const Place& place,
+                               bool audit, Listing& listing) {
+    if (!hub.lists.has_room(caller.user)) return failure(kTooManyFolders);
+    try {
+      if (audit && !is_folder(hub.audit->find(place.name))) return not_found();
+      const Tree own(hub, caller);
+      listing.files = audit ? own.list_audit(place) : own.list(view, place);
+      listing.files.shrink_to_fit();
+      std::size_t bytes = 0;
+      for (const Listed& file : listing.files) bytes += sizeof(file) + file.name.capacity();
+      listing.held = hub.lists.hold(caller.user, bytes);
+    } catch (const std::exception&) {
+      listing.files.clear();
+      return failure("The hub could not list this folder. Please try again later.");
+    }
+    return sftp::OpenedReply{true};
   }
 
   void operator()(const sftp::ReadDirectory& read) const {
@@ -377,8 +394,19 @@ struct Tree::Visitor {
     const Directory* directory = open == nullptr ? nullptr : std::get_if<Directory>(open);
     if (directory == nullptr) return answer(failure("This handle is not a folder's."));
     Listing& listing = **directory;
-    if (std::exchange(listing.read, true)) return answer(StatusReply{Status::eof, "End of the folder."});
-    answer(sftp::NamesReply{std::move(listing.files)});
+    if (listing.read == listing.files.size()) return answer(StatusReply{Status::eof, "End of the folder."});
+    const std::size_t end = std::min(listing.read + kNamesAtOnce, listing.files.size());
+    sftp::NamesReply names;
+    for (; listing.read < end; ++listing.read)
+      names.files.push_back(
+          named(listing.files[listing.read], tree.caller_.agency, tree.hub_.exchange.now()));
+    // What was given out is the engine's, and counts no more.
+    if (listing.read == listing.files.size()) {
+      listing.files = {};
+      listing.read = 0;
+      listing.held.reset();
+    }
+    answer(std::move(names));
   }
 
   void operator()(const sftp::Remove& remove) const {
