@@ -10,7 +10,7 @@ namespace chancery::tree {
 namespace {
 
 constexpr entry::Micros kDay = 24LL * 3600 * 1'000'000;
-constexpr std::size_t kTimes = 100'000;  // kept at most; beyond it those of more than a day go
+constexpr std::size_t kTimes = 20'000;  // kept of an account: some 200 bytes each
 
 bool contains(const std::vector<const route::Route*>& routes, const std::string& id) {
   return std::any_of(routes.begin(), routes.end(),
@@ -30,18 +30,23 @@ std::uint64_t newest_step(const transfer::Transfer& transfer) {
 
 }  // namespace
 
-void Times::set(const std::string& transfer, std::uint32_t modified, entry::Micros now) {
+// The oldest of the account makes room, so that setting one costs the same however many are kept, and nobody
+// loses a time to another account. One that is set again keeps its place and its account.
+void Times::set(const std::string& account, const std::string& transfer, std::uint32_t modified) {
   const std::lock_guard lock(mutex_);
-  if (times_.size() >= kTimes)
-    std::erase_if(times_, [&](const auto& one) { return now - one.second.at > kDay; });
-  if (times_.size() < kTimes) times_[transfer] = {modified, now};
+  if (!times_.insert_or_assign(transfer, modified).second) return;
+  std::deque<std::string>& own = set_by_[account];
+  own.push_back(transfer);
+  if (own.size() <= kTimes) return;
+  times_.erase(own.front());
+  own.pop_front();
 }
 
 std::optional<std::uint32_t> Times::find(const std::string& transfer) const {
   const std::lock_guard lock(mutex_);
   const auto found = times_.find(transfer);
   if (found == times_.end()) return std::nullopt;
-  return found->second.modified;
+  return found->second;
 }
 
 Tree::Tree(Hub& hub, transfer::Caller caller) : hub_(hub), caller_(std::move(caller)) {}

@@ -2,12 +2,14 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -22,20 +24,17 @@
 
 namespace chancery::tree {
 
-// The modification times that clients set on what they put, by transfer, for the listing: in memory, for a
-// day. Thread-safe.
+// The modification times that clients set on what they put, by transfer, for the listing: in memory, of each
+// account those of the last 20,000 transfers that it set one for. Thread-safe.
 class Times {
  public:
-  void set(const std::string& transfer, std::uint32_t modified, entry::Micros now);
+  void set(const std::string& account, const std::string& transfer, std::uint32_t modified);
   std::optional<std::uint32_t> find(const std::string& transfer) const;
 
  private:
-  struct Set {
-    std::uint32_t modified;
-    entry::Micros at;
-  };
   mutable std::mutex mutex_;
-  std::map<std::string, Set> times_;
+  std::unordered_map<std::string, std::uint32_t> times_;
+  std::map<std::string, std::deque<std::string>> set_by_;  // account -> its transfers in times_, oldest first
 };
 
 // What all sessions' trees share.

@@ -312,18 +312,18 @@ struct Tree::Visitor {
 
   // Clients set mode and times on what they have just put, and some fail if that fails: the mode is ignored,
   // the times are kept for the listing.
-  static sftp::Reply set(Hub& hub, const std::string& transfer, std::uint64_t size,
-                         const sftp::Attributes& attributes) {
+  static sftp::Reply set(Hub& hub, const std::string& account, const std::string& transfer,
+                         std::uint64_t size, const sftp::Attributes& attributes) {
     if (attributes.size && *attributes.size != size)
       return failure("The size of a file cannot be set; it is what was written.");
-    if (attributes.times) hub.times.set(transfer, attributes.times->modified, hub.exchange.now());
+    if (attributes.times) hub.times.set(account, transfer, attributes.times->modified);
     return ok();
   }
 
   void operator()(const sftp::SetStat& set_stat) const {
     const Place place = locate(set_stat.path);
     if (const auto sent = tree.sent(view, place))
-      return answer(set(tree.hub_, sent->transfer, sent->size, set_stat.attributes));
+      return answer(set(tree.hub_, tree.caller_.user, sent->transfer, sent->size, set_stat.attributes));
     if (!tree.attributes(view, place)) return answer(not_found());
     if (set_stat.attributes.size) return answer(failure("Nothing can be changed here."));
     answer(ok());
@@ -339,8 +339,9 @@ struct Tree::Visitor {
       answer(failure("This file is open for reading only."));
     if (!upload) return;
     // lftp names the size too, before its last writes were answered.
-    upload->settle([&hub = tree.hub_, id = upload->id(), attributes = set_stat.attributes,
-                    answer = answer](std::uint64_t size) { answer(set(hub, id, size, attributes)); });
+    upload->settle(
+        [&hub = tree.hub_, account = tree.caller_.user, id = upload->id(), attributes = set_stat.attributes,
+         answer = answer](std::uint64_t size) { answer(set(hub, account, id, size, attributes)); });
   }
 
   void operator()(const sftp::OpenDirectory& open) const {
