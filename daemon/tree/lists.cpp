@@ -35,22 +35,28 @@ void Lists::in_turn(const std::string& account, const Post& post, std::function<
 
 // Each is posted anew, so that what others have asked for meanwhile comes before the next one.
 void Lists::run_next(const std::shared_ptr<State>& state, const std::string& account, const Post& post) {
-  std::function<void()> work;
-  {
-    const std::lock_guard lock(state->mutex);
-    work = std::move(state->turns.at(account).front());
-  }
-  work();
-  {
-    const std::lock_guard lock(state->mutex);
-    const auto turns = state->turns.find(account);
-    turns->second.pop_front();
-    if (turns->second.empty()) {
-      state->turns.erase(turns);
-      return;
+  while (true) {
+    std::function<void()> work;
+    {
+      const std::lock_guard lock(state->mutex);
+      work = std::move(state->turns.at(account).front());
+    }
+    work();
+    {
+      const std::lock_guard lock(state->mutex);
+      const auto turns = state->turns.find(account);
+      turns->second.pop_front();
+      if (turns->second.empty()) {
+        state->turns.erase(turns);
+        return;
+      }
+    }
+    try {
+      return post([state, account, post] { run_next(state, account, post); });
+    } catch (const std::exception&) {
+      continue;  // without memory to post it: here, or the account would wait for ever
     }
   }
-  post([state, account, post] { run_next(state, account, post); });
 }
 
 bool Lists::has_room(const std::string& account) const {

@@ -23,7 +23,8 @@ class Lists {
   explicit Lists(const ListLimits& limits = {});
 
   using Post = std::function<void(std::function<void()>)>;  // runs a function on the workers
-  // Runs `work` by `post` once the work that this account has asked for before is done.
+  // Runs `work`, which throws nothing, by `post` once the work that this account has asked for before is
+  // done.
   void in_turn(const std::string& account, const Post& post, std::function<void()> work);
 
   // Whether the account may have another list made.
