@@ -10,6 +10,8 @@ namespace chancery::transfer {
 namespace {
 
 constexpr Micros kSecond = 1'000'000;
+// A timer that fires late costs no throughput: so much of a rate that was not used may be made up for.
+constexpr std::chrono::milliseconds kLateness{20};
 
 // What of today's quota is used up by `used` and `more`, if anything.
 std::optional<OverQuota> over(const agreement::Quota& quota, const std::string& whose, const Tally& used,
@@ -115,20 +117,75 @@ void Quotas::give_back(Reservation& from) {
   from.files_ = from.bytes_ = 0;
 }
 
-std::optional<std::chrono::steady_clock::time_point> Quotas::Reservation::pace(std::uint64_t bytes) {
-  if (agency_.quota.bytes_per_second == 0 && route_.quota.bytes_per_second == 0) return std::nullopt;
-  const auto now = std::chrono::steady_clock::now();
-  auto until = now;
-  const std::lock_guard lock(quotas_.mutex_);
-  for (const Of* one : {&agency_, &route_}) {
+std::unique_ptr<Quotas::Turn> Quotas::Reservation::pass(std::uint64_t bytes, const At& at,
+                                                        std::function<void()> due) {
+  if (agency_.quota.bytes_per_second == 0 && route_.quota.bytes_per_second == 0) return nullptr;
+  auto turn = std::make_unique<Turn>(*this, bytes, at, std::move(due));
+  Time when;
+  {
+    const std::lock_guard lock(quotas_.mutex_);
+    auto& lane = turn->lane();
+    if (lane.empty()) {
+      const Time now = std::chrono::steady_clock::now();
+      when = turn->enter(now);
+      if (when <= now) return nullptr;
+    }
+    lane.push_back(turn.get());
+    turn->waits_ = true;
+    if (lane.size() > 1) return turn;
+  }
+  at(when, turn->due_);
+  return turn;
+}
+
+Quotas::Turn::Turn(Reservation& of, std::uint64_t bytes, At at, std::function<void()> due)
+    : quotas_(of.quotas_),
+      agency_(of.agency_.name),
+      route_(of.route_.on_its_way),
+      bytes_(bytes),
+      at_(std::move(at)),
+      due_(std::move(due)) {
+  for (const auto* one : {&of.agency_, &of.route_}) {
     const std::uint64_t rate = one->quota.bytes_per_second;
     if (rate == 0) continue;
     const std::chrono::duration<double> takes(static_cast<double>(bytes) / static_cast<double>(rate));
-    auto& next = one->on_its_way.next;
-    next = std::max(next, now) + std::chrono::duration_cast<std::chrono::steady_clock::duration>(takes);
-    until = std::max(until, next);
+    parts_.push_back(
+        {one->on_its_way, std::chrono::duration_cast<std::chrono::steady_clock::duration>(takes)});
+  }
+}
+
+std::deque<Quotas::Turn*>& Quotas::Turn::lane() { return route_.turns[agency_]; }
+
+// Takes its place in the clocks, with the mutex held, and says when it will have passed.
+Quotas::Time Quotas::Turn::enter(Time now) {
+  Time until = now;
+  for (Part& part : parts_) {
+    part.end = part.of.next = std::max(part.of.next, now - kLateness) + part.takes;
+    until = std::max(until, part.end);
   }
   return until;
+}
+
+Quotas::Turn::~Turn() {
+  if (!waits_) return;
+  Time when;
+  At at;
+  std::function<void()> due;
+  {
+    const std::lock_guard lock(quotas_.mutex_);
+    auto& lane = this->lane();
+    const bool first = lane.front() == this;
+    std::erase(lane, this);
+    if (!first) return;
+    const Time now = std::chrono::steady_clock::now();
+    for (const Part& part : parts_)
+      if (part.end > now) part.of.next = std::max(now, part.of.next - part.takes);
+    if (lane.empty()) return;
+    when = lane.front()->enter(now);
+    at = lane.front()->at_;  // it may be gone once the mutex is free
+    due = lane.front()->due_;
+  }
+  at(when, std::move(due));
 }
 
 std::shared_ptr<void> Seats::take(const std::string& agency, std::uint32_t most) {

@@ -3,12 +3,15 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "daemon/transfer/caller.h"
 #include "daemon/transfer/projection.h"
@@ -16,6 +19,9 @@
 #include "policies/route/policy.h"
 
 namespace chancery::transfer {
+
+// Runs a function at its time; at once if it has come.
+using At = std::function<void(std::chrono::steady_clock::time_point, std::function<void()>)>;
 
 // Why a quota refuses, with its code in the ledger's closed alphabet.
 struct OverQuota {
@@ -28,10 +34,18 @@ struct OverQuota {
 // it is taken, so that no number of uploads at once gets more than there is. Who has no quota is counted
 // without a lock, since a reload may give it one. Thread-safe; outlives its reservations.
 class Quotas {
+  using Time = std::chrono::steady_clock::time_point;
+
+ public:
+  class Turn;
+
+ private:
   // Of an agency or a route. What stands under a quota of a day is added under the mutex.
   struct OnItsWay {
     std::atomic<std::uint64_t> files = 0, bytes = 0;
-    std::chrono::steady_clock::time_point next;  // when what has been taken will have passed at the rate
+    Time next{};  // when what has its turn will have passed at the rate
+    // Of a route, by agency: what waits to pass. The first of each agency has its turn.
+    std::map<std::string, std::deque<Turn*>> turns;
   };
 
  public:
@@ -55,18 +69,52 @@ class Quotas {
     // Reserves `bytes` more, or nothing.
     [[nodiscard]] std::optional<OverQuota> take(std::uint64_t bytes);
 
-    // When the client may be told that so many bytes were taken, so that neither agency nor route passes more
-    // in a second than it may; nullopt for at once.
-    std::optional<std::chrono::steady_clock::time_point> pace(std::uint64_t bytes);
+    // Has so many bytes pass at the rates of agency and route. Null if they may at once; else `due` is run,
+    // by `at`, when they have passed, unless the turn is destroyed before. `due` only hands on.
+    [[nodiscard]] std::unique_ptr<Turn> pass(std::uint64_t bytes, const At& at, std::function<void()> due);
 
     void end();
 
    private:
     friend class Quotas;
+    friend class Turn;
     Quotas& quotas_;
     const std::shared_ptr<const route::Policy> policy_;
     const Of agency_, route_;
     std::uint64_t files_ = 0, bytes_ = 0;
+  };
+
+  // Bytes that wait to pass at a rate. Of what an agency sends on a route one turn at a time is in the
+  // clocks, so agencies take turns, and none waits for all that another has in flight. Destroyed, it gives
+  // back what is not yet due, and lets in the next.
+  class Turn {
+   public:
+    Turn(Reservation& of, std::uint64_t bytes, At at, std::function<void()> due);
+    ~Turn();
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+    std::uint64_t bytes() const { return bytes_; }
+
+   private:
+    friend class Quotas;
+    // Its part of one clock.
+    struct Part {
+      OnItsWay& of;
+      std::chrono::steady_clock::duration takes;
+      Time end{};
+    };
+    Time enter(Time now);
+    std::deque<Turn*>& lane();
+
+    Quotas& quotas_;
+    const std::string agency_;
+    OnItsWay& route_;
+    const std::uint64_t bytes_;
+    const At at_;
+    const std::function<void()> due_;
+    std::vector<Part> parts_;  // where there is a rate
+    bool waits_ = false;
   };
 
   // Reserves a file.

@@ -21,6 +21,7 @@ namespace {
 constexpr std::uint64_t kReorderWindow = 4 << 20;
 constexpr std::size_t kMostPieces = 1024;          // that wait for what comes before them
 constexpr std::uint64_t kMostEarly = 64ULL << 20;  // bytes of an account's pieces
+constexpr std::uint64_t kMostOfATurn = 256 << 10;  // so that nobody waits long for another's
 
 // A refusal found after the upload began, with its code in the ledger's closed alphabet.
 struct Refused {
@@ -137,7 +138,8 @@ void Upload::enter(Phase phase) {
 
 void Upload::close(Done done) {
   post_([self = shared_from_this(), done = std::move(done)] {
-    self->run(done, [&] {
+    self->answer_held();
+    self->hold_back(done, [self = self.get(), done] {
       self->check_whole();
       self->flush();
       self->enter(Phase::waiting);
@@ -161,6 +163,7 @@ void Upload::lose(std::function<void(bool)> told) {
       self->ended_ = true;
       return told(false);
     }
+    self->let_go();
     if (!self->ended_ && self->contiguous() > 0 && !self->superseded_) {
       self->run([](const auto&) {}, [&] { self->flush(); });
       if (!self->ended_) {
@@ -206,12 +209,14 @@ void Upload::adopt(Upload& old, std::uint64_t offset) {
   old.drop_early();
   pipeline_ = std::move(old.pipeline_);
   head_ = std::move(old.head_);
-  reserved_ = std::move(old.reserved_);
   {
     const std::lock_guard lock(old.mutex_);
     old.failed_ =
         Problem{Problem::Kind::failed, "Another connection of this account went on with this file."};
   }
+  old.let_go();
+  reserved_ = std::move(old.reserved_);
+  passed_ = old.passed_;
   const std::lock_guard lock(mutex_);
   contiguous_ = have;
 }
@@ -250,6 +255,7 @@ void Upload::fail(const std::string& code, const Problem& problem, const std::st
 // Removes what is on the disk, the objects of a commit that failed half-way too.
 void Upload::discard() {
   ended_ = true;
+  let_go();
   drop_early();
   reserved_.reset();
   if (!pipeline_) return;
@@ -260,13 +266,58 @@ void Upload::discard() {
 void Upload::write(std::uint64_t offset, std::vector<std::uint8_t> data, Done done) {
   post_([self = shared_from_this(), offset, data = std::move(data), done = std::move(done)]() mutable {
     self->run(done, [&] {
-      const std::uint64_t size = data.size();
       self->take(offset, std::move(data));
-      const auto when = self->reserved_ ? self->reserved_->pace(size) : std::nullopt;
-      if (!when) return done(std::nullopt);
-      self->desk_.at(*when, [done] { done(std::nullopt); });
+      self->hold_back(done, [done] { done(std::nullopt); });
     });
   });
+}
+
+// Runs a step once all that has been taken so far has passed at the rates; in the order of the calls.
+void Upload::hold_back(const Done& done, std::function<void()> step) {
+  run(done, [&] {
+    held_back_.push_back({contiguous(), [this, done, step = std::move(step)] { run(done, step); }});
+    go_on();
+  });
+}
+
+void Upload::go_on() {
+  while (!held_back_.empty() && !turn_) {
+    const std::uint64_t after = held_back_.front().after;
+    if (reserved_ && passed_ < after) {
+      const std::uint64_t bytes = std::min(after - passed_, kMostOfATurn);
+      turn_ = reserved_->pass(bytes, desk_.at, [weak = weak_from_this()] {
+        if (const auto self = weak.lock()) self->post_([self] { self->has_passed(); });
+      });
+      if (!turn_) passed_ += bytes;
+      continue;
+    }
+    const auto step = std::move(held_back_.front().step);
+    held_back_.pop_front();
+    step();
+  }
+}
+
+void Upload::has_passed() {
+  if (!turn_) return;  // given up meanwhile
+  passed_ += turn_->bytes();
+  turn_.reset();
+  run([](const auto&) {}, [this] { go_on(); });
+}
+
+// Nobody is held back any more, and nothing of it stays in the clocks of the rates.
+void Upload::let_go() {
+  turn_.reset();
+  answer_held();
+}
+
+// Behind a CLOSE nothing more can be written, and it is held back itself. Its session may have ended: so that
+// one answer is kept for it, not a thousand.
+void Upload::answer_held() {
+  while (!held_back_.empty()) {
+    const auto step = std::move(held_back_.front().step);
+    held_back_.pop_front();
+    step();
+  }
 }
 
 void Upload::take(std::uint64_t offset, std::vector<std::uint8_t> data) {
@@ -379,7 +430,10 @@ void Upload::check_not_withdrawn() const {
 
 void Upload::finish(std::string name, Done done, std::string sha256) {
   post_([self = shared_from_this(), name = std::move(name), done = std::move(done),
-         sha256 = std::move(sha256)] { self->run(done, [&] { self->commit(name, done, sha256); }); });
+         sha256 = std::move(sha256)] {
+    self->answer_held();
+    self->hold_back(done, [self = self.get(), name, done, sha256] { self->commit(name, done, sha256); });
+  });
 }
 
 void Upload::take_text(std::function<void(std::variant<std::string, Problem>)> use) {
@@ -488,11 +542,11 @@ void Upload::abandon(std::string code, std::string reason) {
 }
 
 void Upload::give_up(const std::string& code, const std::string& reason) {
-  discard();
   {
     const std::lock_guard lock(mutex_);
     failed_ = Problem{Problem::Kind::failed, reason};
   }
+  discard();
   if (manifest_) return;  // it is no transfer
   desk_.recorder.record_ended(
       {caller_, "file.abandoned", id_, route_, policy_->hash, code, name_, reason, contiguous()});

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -30,9 +30,6 @@ constexpr const char* kNothingKept =
     "The hub keeps nothing of an earlier upload of this file: more than an hour has passed, or the hub was "
     "restarted. Please upload it from its start.";
 
-// Runs a function at its time; at once if it has come.
-using At = std::function<void(std::chrono::steady_clock::time_point, std::function<void()>)>;
-
 // What an upload needs of the hub.
 struct Desk {
   const object::ObjectStore& objects;
@@ -58,8 +55,10 @@ class Upload : public std::enable_shared_from_this<Upload> {
 
   // Takes bytes at an offset. They may come out of order within 4 MiB of what is contiguous, in 1,024 pieces,
   // and 64 MiB over all uploads of the account; a write before the contiguous part, beyond that, or beyond a
-  // quota's bytes, fails the upload. The answer comes late where a quota sets a rate, which holds the client
-  // back. A failed upload fails every later call with the same sentence.
+  // quota's bytes, fails the upload. Where a quota sets a rate, the bytes are taken at once, and the answer
+  // and whatever ends the upload wait until they have passed at that rate. Who gives up owes nothing; who
+  // goes on with a lost upload owes what had not passed. A failed upload fails every later call with the same
+  // sentence.
   void write(std::uint64_t offset, std::vector<std::uint8_t> data, Done done);
 
   // The file is whole and its final name is `name`: seals the last chunk, makes the objects durable, appends
@@ -128,6 +127,11 @@ class Upload : public std::enable_shared_from_this<Upload> {
   struct Pipeline;
   Upload(const Upload& old, Caller caller, std::string name, bool temporary);
   void adopt(Upload& old, std::uint64_t offset);
+  void hold_back(const Done& done, std::function<void()> step);
+  void go_on();
+  void has_passed();
+  void let_go();
+  void answer_held();
   void take(std::uint64_t offset, std::vector<std::uint8_t> data);
   void consume(std::vector<std::uint8_t> data);
   void open_pipeline();
@@ -159,6 +163,13 @@ class Upload : public std::enable_shared_from_this<Upload> {
   // Used on the strand only.
   std::unique_ptr<Pipeline> pipeline_;
   std::shared_ptr<Quotas::Reservation> reserved_;
+  std::uint64_t passed_ = 0;  // of what is contiguous, at the rates
+  struct HeldBack {
+    std::uint64_t after;  // so many bytes have passed
+    std::function<void()> step;
+  };
+  std::deque<HeldBack> held_back_;
+  std::unique_ptr<Quotas::Turn> turn_;  // of the next bytes to pass, while they wait
   std::map<std::uint64_t, std::vector<std::uint8_t>> early_;
   std::string head_;  // the first bytes, where it may turn out to be a manifest
   bool ended_ = false;

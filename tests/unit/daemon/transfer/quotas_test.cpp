@@ -2,10 +2,17 @@
 
 #include <atomic>
 #include <chrono>
+#include <future>
+#include <memory>
+#include <optional>
+#include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
+#include "daemon/transfer/underway.h"
 #include "stage.h"
 
 namespace chancery::transfer {
@@ -43,6 +50,42 @@ class QuotasTest : public testing::Test {
       });
     }
     for (auto& thread : all) thread.join();
+  }
+
+  using Answer = std::future<std::optional<Problem>>;
+  static Answer asked(const std::function<void(Done)>& start) {
+    auto promise = std::make_shared<std::promise<std::optional<Problem>>>();
+    start([promise](std::optional<Problem> problem) { promise->set_value(std::move(problem)); });
+    return promise->get_future();
+  }
+  // Sends and does not wait for the answer, as clients do with many WRITEs and some with CLOSE.
+  static Answer send(const UploadPtr& upload, std::uint64_t offset, std::size_t size) {
+    return asked(
+        [&](Done done) { upload->write(offset, std::vector<std::uint8_t>(size, 'x'), std::move(done)); });
+  }
+  Answer send_close(const UploadPtr& upload) {
+    return asked([&](Done done) { stage.exchange->close(upload, std::move(done)); });
+  }
+  static void settle(const UploadPtr& upload) {
+    Stage::wait([&](const Done& done) { upload->settle([done](std::uint64_t) { done(std::nullopt); }); });
+  }
+  UploadPtr begin(const std::string& name) { return std::get<UploadPtr>(stage.begin(name)); }
+  // Another agency that sends on the route.
+  void let_delta_send(const agreement::Quota& route) {
+    auto changed = std::make_shared<route::Policy>(*stage.policy);
+    changed->agencies["delta"] = changed->agencies["alpha"];
+    changed->agencies["delta"].id = "delta";
+    changed->routes["flow"].from = {"alpha", "delta"};
+    stage.policy = changed;
+    set({}, route);
+  }
+  UploadPtr begin_as_delta(const std::string& name) {
+    return std::get<UploadPtr>(stage.exchange->begin({"delta-1", "delta", "k", "a"}, "flow", name));
+  }
+  static double seconds_of(const std::function<void()>& work) {
+    const auto before = std::chrono::steady_clock::now();
+    work();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
   }
 
   Stage stage;
@@ -88,6 +131,101 @@ TEST_P(QuotasOf, ARateHoldsClientsBackAndRefusesNothing) {
   const auto took = std::chrono::steady_clock::now() - before;
   EXPECT_GE(took, std::chrono::milliseconds(1450)) << "both together pass 300,000 bytes";
   EXPECT_EQ(stage.ledger.count("file.accepted"), 2U);
+}
+
+TEST_P(QuotasOf, ACloseWaitsUntilItsBytesHavePassed) {
+  set_one({.bytes_per_second = 200'000});
+  for (const char* const name : {"1.csv", "2.csv.part"}) {
+    const auto upload = begin(name);
+    const double took = seconds_of([&] {
+      auto written = send(upload, 0, 200'000);
+      auto closed = send_close(upload);
+      EXPECT_FALSE(written.get());
+      EXPECT_NE(closed.wait_for(std::chrono::milliseconds(300)), std::future_status::ready)
+          << "only the CLOSE waits";
+      EXPECT_FALSE(closed.get());
+    });
+    EXPECT_GE(took, 0.95) << name;
+  }
+}
+
+TEST_P(QuotasOf, WhoReconnectsWaitsForWhatHadNotPassed) {
+  set_one({.bytes_per_second = 200'000});
+  const double took = seconds_of([&] {
+    auto upload = begin("1.csv");
+    const double reconnecting = seconds_of([&] {
+      for (std::uint64_t at = 0; at < 300'000; at += 100'000) {
+        auto answer = send(upload, at, 100'000);
+        stage.exchange->drop(upload);
+        EXPECT_FALSE(answer.get());
+        upload = stage.exchange->resume(stage.sender, upload, at + 100'000);
+      }
+    });
+    EXPECT_LT(reconnecting, 1) << "nothing is held for a session that is gone";
+    EXPECT_FALSE(send_close(upload).get());
+  });
+  EXPECT_GE(took, 1.45);
+  EXPECT_EQ(accepted_bytes(), 300'000U);
+}
+
+// Each of the ways to give up has minutes in flight.
+TEST_F(QuotasTest, WhoGivesUpLeavesNoDebt) {
+  let_delta_send({.bytes_per_second = 100'000});
+  const double took = seconds_of([&] {
+    for (int i = 0; i < 3; ++i) {  // the second and third replace the one before
+      const auto lost = begin("1.csv");
+      send(lost, 0, 1'000'000);
+      stage.exchange->drop(lost);
+      settle(lost);
+    }
+    const auto abandoned = begin("2.csv");
+    send(abandoned, 0, 1'000'000);
+    abandoned->abandon("removed", "as the test wishes");
+    const auto refused = begin("3.csv");
+    auto answer = send(refused, 0, 1'000'000);
+    EXPECT_TRUE(send(refused, 0, 10).get());
+    EXPECT_TRUE(answer.get());
+    EXPECT_FALSE(send(begin_as_delta("4.csv"), 0, 10'000).get());
+  });
+  EXPECT_LT(took, 5) << "50 seconds' worth were given up";
+}
+
+TEST_F(QuotasTest, AgenciesTakeTurnsOnARoute) {
+  let_delta_send({.bytes_per_second = 200'000});
+  std::vector<UploadPtr> uploads;
+  std::vector<Answer> answers;
+  for (int i = 0; i < 8; ++i) {
+    uploads.push_back(begin(std::to_string(i) + ".csv"));
+    answers.push_back(send(uploads.back(), 0, 500'000));
+    settle(uploads.back());
+  }
+  const auto other = begin_as_delta("d.csv");
+  EXPECT_LT(seconds_of([&] { EXPECT_FALSE(send(other, 0, 10'000).get()); }), 5)
+      << "20 seconds' worth are in flight, of which one piece of 256 KiB goes first";
+  for (const auto& upload : uploads) stage.exchange->drop(upload);
+  for (auto& answer : answers) answer.get();
+}
+
+// All that waits for its turn gets it, whoever gives up before it.
+TEST_F(QuotasTest, NobodyWaitsForATurnThatWasGivenUp) {
+  set({.bytes_per_second = 1'000'000}, {.bytes_per_second = 1'000'000});
+  std::vector<std::thread> all;
+  for (int t = 0; t < 6; ++t) {
+    all.emplace_back([this, t] {
+      for (int i = 0; i < 10; ++i) {
+        const auto upload = begin(std::to_string(t) + ".csv");
+        for (std::uint64_t at = 0; at < 300'000; at += 30'000) send(upload, at, 30'000);
+        if (i % 3 == 0) settle(upload);
+        stage.exchange->drop(upload);
+      }
+      EXPECT_FALSE(stage.put(std::to_string(t) + ".csv", std::string(100'000, 'x')));
+    });
+  }
+  const double took = seconds_of([&] {
+    for (auto& thread : all) thread.join();
+  });
+  EXPECT_GE(took, 0.5);
+  EXPECT_LT(took, 9) << "18 seconds' worth were given up";
 }
 
 TEST_F(QuotasTest, AreCountedAfterARestartAndBeginAgainAtMidnight) {
@@ -138,12 +276,7 @@ TEST_F(QuotasTest, WhatBeganWithoutAQuotaCountsForWhoeverGetsOneMeanwhile) {
 }
 
 TEST_F(QuotasTest, OfARouteAreForAllWhoSendOnIt) {
-  auto changed = std::make_shared<route::Policy>(*stage.policy);
-  changed->agencies["delta"] = changed->agencies["alpha"];
-  changed->agencies["delta"].id = "delta";
-  changed->routes["flow"].from = {"alpha", "delta"};
-  stage.policy = changed;
-  set({}, {.files_per_day = 1});
+  let_delta_send({.files_per_day = 1});
   ASSERT_FALSE(stage.put("1.csv", "x"));
   const auto refused = stage.exchange->begin({"delta-1", "delta", "k", "a"}, "flow", "2.csv");
   ASSERT_TRUE(std::holds_alternative<Problem>(refused));
@@ -159,6 +292,20 @@ TEST_F(QuotasTest, AStopDoesNotWaitForAnswersThatAreHeldBack) {
   stage.exchange->stop();
   EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(100)) << "256 seconds' worth";
   EXPECT_TRUE(answered);
+}
+
+TEST_F(QuotasTest, AStopGivesUpWhatIsClosedButHasNotPassed) {
+  set({.bytes_per_second = 16'384}, {});
+  const auto upload = begin("1.csv"), second = begin("2.csv");
+  auto written = send(upload, 0, 4 << 20), closed = send_close(upload);
+  auto waits = send(second, 0, 4 << 20);
+  settle(upload);
+  EXPECT_LT(seconds_of([&] { stage.exchange->stop(); }), 60) << "512 seconds' worth";
+  EXPECT_FALSE(written.get());
+  EXPECT_TRUE(closed.get());
+  EXPECT_TRUE(waits.get());
+  EXPECT_EQ(stage.ledger.count("file.accepted"), 0U);
+  EXPECT_EQ(stage.ledger.count("file.abandoned"), 2U);
 }
 
 TEST_F(QuotasTest, SessionsOfAnAgencyAreCounted) {
