@@ -210,6 +210,7 @@ TEST_F(QuotasTest, AgenciesTakeTurnsOnARoute) {
 TEST_F(QuotasTest, NobodyWaitsForATurnThatWasGivenUp) {
   set({.bytes_per_second = 1'000'000}, {.bytes_per_second = 1'000'000});
   std::vector<std::thread> all;
+  all.reserve(6);
   for (int t = 0; t < 6; ++t) {
     all.emplace_back([this, t] {
       for (int i = 0; i < 10; ++i) {
