@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <csignal>
 #include <cstdlib>
 #include <iostream>
 #include <memory>
@@ -12,7 +11,6 @@
 #include <thread>
 #include <vector>
 
-#include <pthread.h>
 #include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 
@@ -53,14 +51,6 @@ entry::Micros now() {
 
 void print(const toml::Mistakes& mistakes) {
   for (const toml::Mistake& mistake : mistakes) std::cerr << text::printable(mistake.text()) << "\n";
-}
-
-// wait_for_stop() takes these; every thread made from here on inherits the mask.
-void block_signals() {
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
-  if (::pthread_sigmask(SIG_BLOCK, &set, nullptr) != 0) throw std::runtime_error("signals cannot be blocked");
 }
 
 transfer::Ledger ledger_of(service::Client& client) {
@@ -224,9 +214,8 @@ int serve(const std::filesystem::path& directory) {
   print(mistakes);
   if (!config) return kMistakes;
   const hub::Hub& settings = config->hub;
-  block_signals();
+  net::Signals signals;  // before any thread
   raise_descriptor_limit();
-  net::Signals signals;
 
   const auto key = session::load_or_make_host_key(settings.host_key);
   auto client = std::make_unique<service::Client>(settings.ledger_socket, service::Role::hub);

@@ -1,7 +1,6 @@
 // Serves SFTP over a map of files in memory, for session_test.py: session_server HOST_KEY ACCOUNTS
 // [OPTION=VALUE...]. ACCOUNTS has lines "USER TYPE BLOB". Says on its output what the hooks were told.
 #include <condition_variable>
-#include <csignal>
 #include <cstdio>
 #include <deque>
 #include <filesystem>
@@ -15,8 +14,6 @@
 #include <string_view>
 #include <thread>
 #include <tuple>
-
-#include <pthread.h>
 
 #include "daemon/net/server.h"
 #include "daemon/net/signals.h"
@@ -188,13 +185,9 @@ std::map<std::string, std::uint32_t> read_options(char** begin, char** end) {
 
 int main(int count, char** arguments) {
   if (count < 3) return 2;
-  sigset_t ours;  // for wait_for_stop(), from the beginning
-  sigemptyset(&ours);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&ours, signal);
-  pthread_sigmask(SIG_BLOCK, &ours, nullptr);
+  net::Signals signals;  // before any thread
   spare_this_thread();
   listen_for_failures();
-  net::Signals signals;
   auto options = read_options(arguments + 3, arguments + count);
   std::set<std::tuple<std::string, std::string, std::string>> keys;
   std::ifstream accounts(arguments[2]);
