@@ -14,6 +14,8 @@ namespace chancery::session {
 namespace {
 
 constexpr std::uint32_t kReadAtOnce = 64 * 1024;
+// A request may take a tenth of a millisecond or, for a long page, one or two; a client sends 2 MiB of them.
+constexpr std::chrono::milliseconds kTurn{4};
 constexpr std::size_t kWriteAtOnce = 128UL * 1024;
 constexpr std::size_t kLongestComplaints = 16UL * 1024;
 // libssh's own buffer holds one window (2 MiB) besides, so that together it is the 4 MiB of a session.
@@ -35,6 +37,7 @@ void Channel::start(Served served) {
       served_.request(std::move(request), std::move(answer));
     } catch (const std::exception&) {  // an Answer that is dropped is a failure
     }
+    if (out_of_time()) engine_->pause();
   });
 }
 
@@ -42,7 +45,7 @@ std::uint32_t Channel::take(const std::uint8_t* bytes, std::uint32_t size) {
   if (engine_ == nullptr) fail("The client sent data before it asked for SFTP.");
   if (done_) return size;
   std::size_t used = 0;
-  if (waiting_.empty()) used = engine_->feed({bytes, size});
+  if (waiting_.empty() && !out_of_time()) used = engine_->feed({bytes, size});
   activity_ += used;
   left_in_libssh_ = size - static_cast<std::uint32_t>(used);
   return static_cast<std::uint32_t>(used);
@@ -53,19 +56,28 @@ void Channel::end_of_input(bool gone) {
   peer_gone_ = peer_gone_ || gone;
 }
 
-void Channel::hold_wake() { mailbox_->hold(); }
+void Channel::begin_turn() {
+  mailbox_->hold();
+  turn_ends_ = Clock::now() + kTurn;
+}
 
-void Channel::turn() {
-  do {
+// What waits gets at least one request a round, however long the rest of the turn took.
+bool Channel::turn() {
+  bool letters = true;
+  bool stopped = false;
+  while (letters && !stopped) {
     give_answers();
     if (engine_ != nullptr) {
       feed_waiting();
       write_output();
-      feed_waiting();
+      if (!out_of_time()) feed_waiting();
     }
-  } while (mailbox_->release());
+    letters = mailbox_->release();
+    stopped = out_of_time();
+  }
   if (engine_ != nullptr && engine_->broken() && !done_) fail(engine_->reason());
   finish_if_drained();
+  return stopped && !done_ && (letters || !waiting_.empty() || left_in_libssh_ > 0);
 }
 
 void Channel::give_answers() {
@@ -101,9 +113,11 @@ void Channel::feed_waiting() {
     if (used == 0) return;
     activity_ += used;
     waiting_used_ += used;
-    if (waiting_used_ < waiting_.size()) continue;
-    waiting_.clear();
-    waiting_used_ = 0;
+    if (waiting_used_ == waiting_.size()) {
+      waiting_.clear();
+      waiting_used_ = 0;
+    }
+    if (out_of_time()) return;
   }
 }
 

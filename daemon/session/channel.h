@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -37,10 +38,14 @@ class Channel {
   // The client sends no more. `gone`: nor will it read.
   void end_of_input(bool gone);
 
-  // Before anything of libssh is polled: answers need not wake the session until the next turn() returns.
-  void hold_wake();
-  // Gives answers to the engine, bytes that waited to it, and its output to the client.
-  void turn();
+  // Before anything of libssh is polled, a turn of this session begins: answers need not wake the session
+  // until turn() returns, and requests are taken for some milliseconds, since others have their turn after
+  // it.
+  void begin_turn();
+  // Gives answers to the engine, bytes that waited to it, and its output to the client. Answers whether it
+  // stopped for want of time, with more to do: nothing else wakes the session then.
+  bool turn();
+  bool out_of_time() const { return Clock::now() >= turn_ends_; }
 
   // Everything was answered and the channel is closed; or reason() says why it must be.
   bool done() const { return done_; }
@@ -54,6 +59,7 @@ class Channel {
   void end() noexcept;
 
  private:
+  using Clock = std::chrono::steady_clock;
   void fail(std::string reason);
   void feed_waiting();
   void give_answers();
@@ -83,6 +89,7 @@ class Channel {
   std::string complaints_;  // for the client's stderr
   std::string complained_;  // the last of them, while nothing but WRITEs is asked
   std::uint64_t activity_ = 0;
+  Clock::time_point turn_ends_{};
   bool writing_ = false;
   bool input_ended_ = false;
   bool peer_gone_ = false;

@@ -41,6 +41,10 @@ constexpr std::uint64_t kLoginBytes = 192UL * 1024;
 // After so much, other sessions of the thread have their turn.
 constexpr std::uint64_t kTurnBytes = 512UL * 1024;
 constexpr int kTurnPolls = 256;
+// libssh itself answers global requests and the like, and holds for a client that does not read what it
+// cannot send. Of ours at most one write of 128 KiB waits there.
+constexpr std::uint64_t kMostUnsent = 1024UL * 1024;
+constexpr std::uint64_t kLeastAdded = 25;  // to a packet: two lengths, padding, tag (RFC 4253 section 6)
 // How long a client may take to hang up after the channel was closed.
 constexpr seconds kLinger{5};
 // How many times a silent client is asked whether it is there before it is given up, the giving up included.
@@ -97,6 +101,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void ask();
   void wake();
   void say_login();
+  std::uint64_t unsent_bytes();
 
   asio::io_context& context_;
   const hub::Limits& limits_;
@@ -120,6 +125,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Clock::time_point heard_ = started_;  // anything from the client
   Clock::time_point asked_ = started_;  // it whether it is there
   std::uint64_t heard_bytes_ = 0;
+  std::uint64_t unsent_ = 0, counted_sent_ = 0, counted_taken_ = 0;  // bytes
   Clock::time_point closing_{};  // since when only the client's hanging up is waited for
   std::uint64_t activity_ = 0;
   bool reading_ = false, writing_ = false, again_ = false;  // what is being waited for
@@ -223,7 +229,7 @@ ssh_channel Connection::open_channel() {
           if (const auto connection = weak.lock()) connection->turn();
         });
       });
-  channel_->hold_wake();
+  channel_->begin_turn();
   ssh_set_channel_callbacks(channel, &channel_callbacks_);
   return channel;
 }
@@ -281,6 +287,7 @@ bool Connection::poll() {
     }
     if (counter_.in_bytes - before >= kTurnBytes || !failure_.empty() || login_.refusal()) return true;
     if (!login_.peer() && counter_.in_bytes > kLoginBytes) return true;
+    if (channel_ && channel_->out_of_time()) return true;
   }
   return true;
 }
@@ -289,9 +296,9 @@ void Connection::turn() noexcept {
   if (ended_) return;
   const auto self = shared_from_this();
   try {
-    if (channel_) channel_->hold_wake();
-    const bool again = poll();
-    if (channel_) channel_->turn();
+    if (channel_) channel_->begin_turn();
+    bool again = poll();
+    if (channel_ && channel_->turn()) again = true;
     check();
     if (!ended_) arm(again);
   } catch (const std::exception& error) {
@@ -308,9 +315,8 @@ void Connection::check() {
   const int status = ssh_get_status(session_.get());
   if ((status & SSH_CLOSED_ERROR) != 0) fail_with_error();
   if (failure_.empty() && (status & SSH_CLOSED) != 0) failure_ = "the client hung up";
-  if (!failure_.empty()) {
-    return stop(failure_);
-  }
+  if (!failure_.empty()) return stop(failure_);
+  if (unsent_bytes() > kMostUnsent) return stop("the client asks and does not read the answers");
   if (channel_ && channel_->done()) {
     if (!channel_->reason().empty()) return stop(channel_->reason());
     if (closing_ == Clock::time_point{}) {
@@ -322,6 +328,17 @@ void Connection::check() {
     activity_ = channel_->activity();
     active_ = Clock::now();
   }
+}
+
+// At least so many bytes wait in libssh's buffer, of which it does not tell: its packets, each with the least
+// that is added to one, less what the socket took. Never more than do wait: what is added beyond that least
+// only makes it less, and it begins anew where it would fall below none.
+std::uint64_t Connection::unsent_bytes() {
+  const std::uint64_t sent = packets_.out_bytes + kLeastAdded * packets_.out_packets;
+  unsent_ += sent - std::exchange(counted_sent_, sent);
+  const std::uint64_t taken = counter_.out_bytes - std::exchange(counted_taken_, counter_.out_bytes);
+  unsent_ -= std::min(unsent_, taken);
+  return unsent_;
 }
 
 void Connection::say_login() {

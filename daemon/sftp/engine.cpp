@@ -91,6 +91,7 @@ struct Engine::State {
   Serve serve;
   bool greeted = false;  // INIT has come
   bool broken = false;
+  bool paused = false;  // the feed() under way
   std::string reason;
   std::uint64_t last_id = 0;
   std::size_t held = 0;  // by unanswered requests
@@ -178,7 +179,8 @@ std::size_t Engine::State::feed_partial(Bytes bytes) {
 
 std::size_t Engine::State::feed(Bytes bytes) {
   std::size_t used = 0;
-  while (used < bytes.size() && !broken && !full()) {
+  paused = false;
+  while (used < bytes.size() && !broken && !paused && !full()) {
     const Bytes rest = bytes.subspan(used);
     if (!head.empty() || rest.size() < kLengthBytes) {
       used += feed_partial(rest);
@@ -448,6 +450,8 @@ Engine::Engine(Limits limits, Serve serve) : state_(std::make_unique<State>()) {
 Engine::~Engine() = default;
 
 std::size_t Engine::feed(std::span<const std::uint8_t> bytes) { return state_->feed(bytes); }
+
+void Engine::pause() { state_->paused = true; }
 
 void Engine::reply(std::uint64_t id, Reply reply) {
   const auto found = state_->unanswered.find(id);

@@ -38,9 +38,13 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   // Takes bytes from the client and answers how many were consumed: fewer than given only while
-  // `Limits::requests` or `Limits::held_bytes` is reached (call again after a reply or take_output()). After
-  // broken() it consumes everything and does nothing. Not to be called from within `serve`.
+  // `Limits::requests` or `Limits::held_bytes` is reached (call again after a reply or take_output()), or
+  // after pause(). After broken() it consumes everything and does nothing. Not to be called from within
+  // `serve`.
   std::size_t feed(std::span<const std::uint8_t> bytes);
+
+  // From within `serve`: the feed() under way takes no packet after this one.
+  void pause();
 
   // Answers the request whose Request::id this is. An answer of the wrong kind (names for a Read) is sent as
   // failure; DataReply is cut to the length asked for, and when empty is sent as eof, as is an empty

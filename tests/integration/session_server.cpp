@@ -197,6 +197,7 @@ int main(int count, char** arguments) {
   const auto set = [&](const char* name, std::uint32_t& value) {
     if (options.contains(name)) value = options[name];
   };
+  set("io_threads", settings.io_threads);
   set("login_seconds", settings.limits.login_seconds);
   set("idle_seconds", settings.limits.idle_seconds);
   set("unresponsive_seconds", settings.limits.unresponsive_seconds);
@@ -239,6 +240,11 @@ int main(int count, char** arguments) {
       fail_for(kRequest, user);
       if (stalled && std::holds_alternative<Write>(request.operation))
         return static_cast<void>(kept->emplace_back(std::move(request), std::move(answer)));
+      if (const auto* stat = std::get_if<Stat>(&request.operation); stat && stat->path == "/slow") {
+        const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(1);
+        while (std::chrono::steady_clock::now() < until) continue;
+        return answer(StatusReply{Status::no_such_file, ""});
+      }
       worker.post([shelf, request = std::make_shared<Request>(std::move(request)),
                    answer = std::move(answer)] { answer(shelf->serve(*request)); });
     };

@@ -7,6 +7,7 @@ import queue
 import re
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -14,6 +15,8 @@ import time
 import unittest
 
 import paramiko
+
+from raw_sftp import RawSftp, text
 
 BIN = pathlib.Path(os.environ["CHANCERY_BIN"])
 MIB = 1024 * 1024
@@ -413,6 +416,76 @@ class SlowClient(Bounds):
             client.stdin.close()
             self.assertEqual(client.wait(60), 0)
         self.assertEqual((self.folder / "slowly").stat().st_size, 256 * MIB)
+
+
+def connected(server, key):
+    client = paramiko.SSHClient()
+    client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
+    client.connect("127.0.0.1", server.port, "alice", key_filename=str(key), allow_agent=False, look_for_keys=False)
+    return client
+
+
+class OneThread(SessionTest):
+    options = {"io_threads": 1}
+
+    def test_a_session_that_asks_for_much_leaves_others_their_turn(self):
+        with connected(self.server, self.key) as asking, connected(self.server, self.key) as other:
+            with RawSftp(asking) as greedy, RawSftp(other) as modest:
+                stat = b"\x11" + struct.pack(">I", 1) + text(b"/slow")  # of a millisecond each, on the session's thread
+                greedy.channel.sendall((struct.pack(">I", len(stat)) + stat) * 3000)
+                taken = []
+                for _ in range(20):
+                    began = time.monotonic()
+                    modest.ask([(b"\x10", text(b"/"))])
+                    taken.append(time.monotonic() - began)
+                self.assertLess(max(taken), 0.5, taken)
+                began, answers = time.monotonic(), 0
+                while answers < 3000:
+                    greedy._packet()
+                    answers += 1
+                self.assertGreater(time.monotonic() - began, 0.5, "all had been answered: nothing was measured")
+
+
+class Unread(Bounds):
+    options = {}
+    test_writes_that_are_not_answered_stop_the_client_and_are_not_idleness = None
+
+    def test_a_client_that_has_libssh_answer_and_reads_nothing_is_ended(self):
+        with connected(self.server, self.key) as client:
+            transport = client.get_transport()
+            before = self.resident()
+            go_on = threading.Event()
+            packetizer = transport.packetizer
+
+            def read_nothing():
+                go_on.wait()
+                raise EOFError
+
+            packetizer.read_message = read_nothing
+            packetizer.need_rekey = lambda: False
+            asking = paramiko.Message()
+            asking.add_byte(bytes([80]))  # SSH_MSG_GLOBAL_REQUEST
+            asking.add_string(b"x")
+            asking.add_boolean(True)
+            sent, ended = 0, None
+            try:
+                while sent < 400_000:
+                    packetizer.send_message(asking)
+                    sent += 1
+            except (EOFError, OSError) as error:
+                ended = error
+            go_on.set()
+            self.assertIsNotNone(ended, "all was taken")
+            self.assertGreater(sent, 20_000)
+            self.assertLess(self.resident() - before, 8 * MIB)
+            self.server.expect("ended: the client asks and does not read the answers")
+
+    def test_a_client_that_reads_may_ask_as_often(self):
+        with connected(self.server, self.key) as client:
+            transport = client.get_transport()
+            for _ in range(3000):
+                transport.global_request("x", wait=True)
+            self.assertTrue(transport.is_active())
 
 
 class SilentWhileOwed(Bounds):

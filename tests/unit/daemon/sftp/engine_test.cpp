@@ -276,6 +276,26 @@ TEST(Engine, StopsConsumingWhileTooManyRequestsAreUnanswered) {
   EXPECT_EQ(server.asked.size(), 3u);
 }
 
+TEST(Engine, TakesNoPacketAfterTheOneInWhichItIsPausedAndGoesOnAfterwards) {
+  Engine* paused = nullptr;
+  std::size_t asked = 0;
+  Engine engine({}, [&](const Request&) {
+    ++asked;
+    paused->pause();
+  });
+  paused = &engine;
+  engine.feed(init());
+  const Buffer one = Packet(17).u32(1).text("x").bytes();
+  Buffer three;
+  for (int i = 0; i < 3; ++i) three.insert(three.end(), one.begin(), one.end());
+  EXPECT_EQ(engine.feed(three), one.size());
+  EXPECT_EQ(engine.feed(std::span(three).subspan(one.size())), one.size());
+  // The same where a packet comes in parts.
+  EXPECT_EQ(engine.feed(std::span(three).first(6)), 6u);
+  EXPECT_EQ(engine.feed(std::span(three).subspan(6)), one.size() - 6);
+  EXPECT_EQ(asked, 3u);
+}
+
 TEST(Engine, StopsConsumingAtTheBytesItMayHold) {
   Server server(Limits{.held_bytes = 100'000});
   const HandleId handle = server.opened();
