@@ -8,6 +8,7 @@
 #include <limits>
 #include <new>
 #include <system_error>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -60,15 +61,22 @@ Piece make_piece() {
 }  // namespace
 
 struct Writer::Gathered {
+  explicit Gathered(Place place) : held(std::move(place)) {}
+  Place held;
   std::array<Piece, 2> pieces{make_piece(), make_piece()};
   std::size_t current = 0;  // which of them is being filled
   std::size_t used = 0;     // bytes of it
   Beside writing;           // the other one, if it is on its way
 };
 
-Writer::Writer(int file) : file_(file), direct_from_(16 * kPiece) {}
+Writer::Writer(int file, Places& places) : file_(file), places_(&places), direct_from_(16 * kPiece) {}
 Writer::~Writer() = default;  // a write on its way is waited for
 Writer::Writer(Writer&&) noexcept = default;
+
+Places& Writer::shared_places() {
+  static Places places(kPlaces);
+  return places;
+}
 
 void Writer::write(std::span<const std::uint8_t> bytes) {
   if (!gathered_ && size_ + bytes.size() >= direct_from_) {
@@ -76,8 +84,8 @@ void Writer::write(std::span<const std::uint8_t> bytes) {
     write_all(file_, before);
     size_ += before.size();
     bytes = bytes.subspan(before.size());
-    if (set_direct(file_, true))
-      gathered_ = std::make_unique<Gathered>();
+    if (Place place = take_place(*places_); place && set_direct(file_, true))
+      gathered_ = std::make_unique<Gathered>(std::move(place));
     else
       direct_from_ = std::numeric_limits<std::uint64_t>::max();
   }

@@ -4,17 +4,20 @@
 #include <memory>
 #include <span>
 
+#include "daemon/object/places.h"
+
 namespace chancery::object {
 
 // Writes a file from its start to its end; what comes after its first 8 MiB past the page cache, where the
 // file system can: it is not copied there and pushes nothing out, and the disk holds the writer back, not
 // only the flush at the end. Such a file takes 1 MiB of memory, until flush(): 512 KiB are on their way,
-// beside the caller, while the next are gathered. Not thread-safe. After an exception it can only be
+// beside the caller, while the next are gathered. Where no place for that is left it goes through the cache.
+// Not thread-safe. After an exception it can only be
 // destroyed.
 class Writer {
  public:
-  // `file`, which is empty, must outlive it.
-  explicit Writer(int file);
+  // `file`, which is empty, must outlive it, as must `places`.
+  explicit Writer(int file, Places& places = shared_places());
   ~Writer();
   Writer(Writer&&) noexcept;
   Writer& operator=(Writer&&) = delete;
@@ -28,10 +31,12 @@ class Writer {
   std::uint64_t size() const { return size_; }
 
  private:
+  static Places& shared_places();
   struct Gathered;
   void gather(std::span<const std::uint8_t> bytes);
 
   int file_;
+  Places* places_;
   std::uint64_t size_ = 0;
   std::uint64_t direct_from_;           // never below size_, unless what is written is being gathered
   std::unique_ptr<Gathered> gathered_;  // past the page cache only

@@ -22,12 +22,20 @@ void hash_and_wipe(Botan::HashFunction& hash, std::vector<std::uint8_t>& piece) 
 
 }  // namespace
 
-Digest::Digest() : hash_(Botan::HashFunction::create_or_throw("SHA-256")) {}
+Digest::Digest(object::Places& places)
+    : places_(places), hash_(Botan::HashFunction::create_or_throw("SHA-256")) {}
 Digest::~Digest() = default;
+
+object::Places& Digest::shared_places() {
+  static object::Places places(object::kPlaces);
+  return places;
+}
 
 void Digest::update(std::vector<std::uint8_t> piece) {
   size_ += piece.size();
   if (size_ <= kInPlace) return hash_and_wipe(*hash_, piece);
+  if (!place_) place_ = object::take_place(places_);
+  if (!place_) return hash_and_wipe(*hash_, piece);
   held_ += std::max(piece.size(), kLeast);
   pieces_.push_back(std::move(piece));
   if (held_ < kAtOnce) return;
@@ -42,6 +50,7 @@ void Digest::flush() {
   for (auto& each : pieces_) hash_and_wipe(*hash_, each);
   pieces_ = {};
   held_ = 0;
+  place_.reset();
 }
 
 std::string Digest::finish() {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "daemon/object/beside.h"
+#include "daemon/object/places.h"
 
 namespace Botan {
 class HashFunction;
@@ -16,10 +17,11 @@ namespace chancery::transfer {
 
 // The SHA-256 of a file that comes in pieces of at most 256 KiB. After its first 8 MiB it is computed beside
 // the caller, so that a large file that is sealed meanwhile uses two processors: what has come is hashed, 192
-// KiB or one piece more, while the next is gathered, together less than 640 KiB. Not thread-safe.
+// KiB or one piece more, while the next is gathered, together less than 640 KiB. Where no place for that is
+// left, a piece is hashed when it comes. Not thread-safe.
 class Digest {
  public:
-  Digest();
+  explicit Digest(object::Places& places = shared_places());
   ~Digest();
   Digest(const Digest&) = delete;
   Digest& operator=(const Digest&) = delete;
@@ -33,6 +35,10 @@ class Digest {
   std::string finish();
 
  private:
+  static object::Places& shared_places();
+
+  object::Places& places_;
+  object::Place place_;  // while it holds pieces
   std::unique_ptr<Botan::HashFunction> hash_;
   std::uint64_t size_ = 0;  // of the file so far
   std::vector<std::vector<std::uint8_t>> pieces_;

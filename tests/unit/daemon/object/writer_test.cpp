@@ -120,6 +120,35 @@ TEST_F(WriterTest, WhatIsLargeDoesNotFillThePageCache) {
   EXPECT_LE(static_cast<std::size_t>(cached), pages.size() / 2) << "of " << pages.size();
 }
 
+TEST_F(WriterTest, OnlySoManyHoldMemoryAndTheOthersGoOnWithoutIt) {
+  const auto direct = [&] { return (::fcntl(file_, F_GETFL) & O_DIRECT) != 0; };
+  if (::fcntl(file_, F_SETFL, O_WRONLY | O_DIRECT) != 0)
+    GTEST_SKIP() << "this file system has no direct writes";
+  ASSERT_EQ(::fcntl(file_, F_SETFL, O_WRONLY), 0);
+  const auto all = unequal_bytes(12 * kMebibyte + 5);
+  Places one(1);
+  const fs::path other_path = directory_ / "other";
+  const int other_file = ::open(other_path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  {
+    Writer other(other_file, one);
+    other.write(std::span(all).first(9 * kMebibyte));  // it has the place
+    Writer writer(file_, one);
+    write_in_steps(writer, all, 65'552);
+    EXPECT_FALSE(direct());
+    writer.flush();
+    EXPECT_TRUE(std::ranges::equal(content(), all));
+  }
+  ::close(other_file);
+  ASSERT_EQ(::ftruncate(file_, 0), 0);
+  ASSERT_EQ(::lseek(file_, 0, SEEK_SET), 0);
+  Writer writer(file_, one);  // the place was given back
+  write_in_steps(writer, all, 65'552);
+  EXPECT_TRUE(direct());
+  writer.flush();
+  EXPECT_TRUE(std::ranges::equal(content(), all));
+  EXPECT_TRUE(one.try_acquire());
+}
+
 TEST_F(WriterTest, AnErrorOfTheDiskIsToldByTheEndAtTheLatest) {
   ASSERT_NE(std::signal(SIGXFSZ, SIG_IGN), SIG_ERR);
   rlimit before{};

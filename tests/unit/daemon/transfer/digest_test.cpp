@@ -53,6 +53,19 @@ TEST(Digest, IsOfTheWholeWhateverItsSizeAndPieces) {
   }
 }
 
+TEST(Digest, OnlySoManyHoldPiecesAndTheOthersHashAtOnce) {
+  const auto bytes = unequal_bytes(kInPlace + kMebibyte);
+  object::Places one(1);
+  Digest first(one);
+  give(first, bytes, 32 * kKibibyte);
+  EXPECT_FALSE(one.try_acquire());
+  Digest second(one);
+  give(second, bytes, 32 * kKibibyte);
+  EXPECT_EQ(second.finish(), in_one_go(bytes));
+  EXPECT_EQ(first.finish(), in_one_go(bytes));
+  EXPECT_TRUE(one.try_acquire());  // given back
+}
+
 TEST(Digest, GoesOnAfterAFlush) {
   const auto bytes = unequal_bytes(15 * kMebibyte);
   Digest digest;
