@@ -107,8 +107,12 @@ class Export:
         if path not in self.files:
             self.find(path, "is missing")
             return b""
+        longest = 2**30 if path == "SHA256SUMS" else 2**25  # 256 entries are less
         with open(os.path.join(self.folder, path), "rb") as file:
-            return file.read()
+            if os.fstat(file.fileno()).st_size <= longest:
+                return file.read()
+        self.find(path, f"is longer than {longest} bytes")
+        return b""
 
     def check_files(self):
         """SHA256SUMS, and that nothing is there but what belongs to an export."""
@@ -121,7 +125,11 @@ class Export:
         for path in (pathlib.Path(where, name) for where, folders, names in walked for name in folders + names):
             name = path.relative_to(self.folder).as_posix()
             if path.is_file() and not path.is_symlink():
-                self.files[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+                with open(path, "rb") as file:
+                    digest = hashlib.sha256()
+                    for piece in iter(functools.partial(file.read, 2**20), b""):
+                        digest.update(piece)
+                self.files[name] = digest.hexdigest()
             elif path.is_symlink() or not path.is_dir():
                 self.find(name, "is no plain file")
         lines = {name: os.fsencode(f"{self.files[name]}  {name}\n") for name in sorted(self.files, key=os.fsencode)}
@@ -255,9 +263,12 @@ class Export:
             if key.text not in self.keys:
                 self.find("key given", f"{KINDS[key.kind]} {key.name}+{key.id.hex()} is not of this ledger")
         kept = {path: os.path.join(self.folder, path) for path in self.files if path.startswith("checkpoints/")}
-        jobs = [(path, self.origin, known) for path in [*kept.values(), *newer]]
-        with multiprocessing.Pool() if len(jobs) > 200 else contextlib.nullcontext(itertools) as pool:
-            read = dict(zip([*kept, *newer], pool.starmap(Checkpoint, jobs)))
+        given = [os.path.abspath(path) for path in newer]  # no name of a kept one, whatever folder this runs in
+        jobs = [(path, self.origin, known) for path in [*kept.values(), *given]]
+        # Forked ones only: others would look for Python's modules in the folder in which this runs, maybe the export.
+        several = len(jobs) > 200 and sys.platform == "linux"
+        with multiprocessing.get_context("fork").Pool() if several else contextlib.nullcontext(itertools) as pool:
+            read = dict(zip([*kept, *given], pool.starmap(Checkpoint, jobs)))
         for name, note in read.items():
             if not note.wrong and note.size > self.entries:
                 note.wrong = f"covers {note.size} entries, and the export has {self.entries}"

@@ -10,6 +10,7 @@ import os
 import pathlib
 import py_compile
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -214,9 +215,9 @@ class Program(unittest.TestCase):
             self.assertIn("link: is no plain file", done.stdout)
 
     def test_nothing_else_of_an_export_is_run(self):
-        def answer_of(folder, *arguments):
+        def answer_of(folder, *arguments, **environment):
             return subprocess.run([sys.executable, folder / "verify.py", *arguments, folder], cwd=folder, capture_output=True,
-                                  text=True, timeout=120)
+                                  text=True, timeout=120, env={**os.environ, **environment})
 
         log = export_writer.Log()
         for _ in range(201):  # enough for several processes
@@ -238,6 +239,48 @@ class Program(unittest.TestCase):
                 self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
                 self.assertRegex(done.stdout, "^NOT VERIFIED: the ledger example.org/hub\n")
                 shutil.rmtree(folder / "signatures", ignore_errors=True)  # which goes before what is compiled
+            # As other systems, and Python from 3.14 on, start processes: with the current folder in their path.
+            for method in "spawn", "forkserver":
+                with self.subTest(method), tempfile.TemporaryDirectory() as site:
+                    pathlib.Path(site, "sitecustomize.py").write_text(
+                        "import sys\nif '-c' not in sys.orig_argv:\n    import multiprocessing\n"
+                        f"    multiprocessing.set_start_method('{method}')\n")
+                    (folder / "multiprocessing.py").write_text(f"open({str(folder / 'it-ran')!r}, 'w').close()\n" + lie)
+                    done = answer_of(folder, PYTHONPATH=site)
+                    self.assertRegex(done.stdout, "^NOT VERIFIED: the ledger example.org/hub\n")
+                    self.assertFalse((folder / "it-ran").exists())
+
+    def test_a_checkpoint_that_is_given_takes_the_place_of_none_that_is_kept(self):
+        log = tamper_cases.history()
+        size = max(log.checkpoints)
+        with tempfile.TemporaryDirectory() as folder:
+            earlier, later = pathlib.Path(folder, "earlier"), pathlib.Path(folder, "later")
+            export_writer.write(earlier, export_writer.with_sums(log.files()))
+            note = log.files()["checkpoint"]
+            forged = note.replace(note.split(b"\n")[2], base64.b64encode(bytes(32)))
+            export_writer.write(later, export_writer.with_sums({
+                **log.files(), "checkpoint": forged, f"checkpoints/{size}": forged}))
+            program = [sys.executable, export_writer.SOURCE / "client/verify.py", "--newer-than", f"checkpoints/{size}", later]
+            done = subprocess.run(program, cwd=earlier, capture_output=True, text=True, timeout=120)
+            self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+            self.assertIn(f"checkpoints/{size}: has a false signature", done.stdout)
+            program[-1] = earlier
+            done = subprocess.run(program, cwd=earlier, capture_output=True, text=True, timeout=120)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_a_file_of_any_length_takes_little_memory(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name in "verify.py", "tile/entries/000.p/43":
+                with self.subTest(name):
+                    shutil.rmtree(folder)
+                    export_writer.write(folder, export_writer.with_sums(tamper_cases.history().files()))
+                    pathlib.Path(folder, name).touch()
+                    os.truncate(pathlib.Path(folder, name), 2**30)
+                    done = subprocess.run([sys.executable, export_writer.SOURCE / "client/verify.py", folder], text=True,
+                                          capture_output=True, timeout=120, preexec_fn=lambda: resource.setrlimit(
+                                              resource.RLIMIT_AS, (2**29, 2**29)))
+                    self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+                    self.assertIn(f"{name}: is not as SHA256SUMS says", done.stdout + done.stderr)
 
     def test_a_folder_that_cannot_be_read_is_not_passed_over(self):
         scan = os.scandir
