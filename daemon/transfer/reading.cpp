@@ -42,7 +42,7 @@ void Reading::read(std::uint64_t offset, std::uint32_t length, Data done) {
     try {
       if (offset >= object->size()) return done(std::vector<std::uint8_t>());
       done(object->read(offset, length));
-    } catch (const std::system_error& error) {
+    } catch (const std::exception& error) {
       trouble->tell(kDelivery, agency, error.what());
       done(Problem{Problem::Kind::failed, "The hub could not read this delivery. Please tell the hub."});
     }
@@ -69,7 +69,7 @@ void Counter::open(const Caller& caller, const Delivery& delivery, Post post, Op
     try {
       object = objects_.open(delivery.object);
       if (!object) trouble_.tell(kDelivery, delivery.agency, "its object is not there");
-    } catch (const std::system_error& error) {
+    } catch (const std::exception& error) {
       trouble_.tell(kDelivery, delivery.agency, error.what());
     }
     if (!object)
@@ -182,11 +182,9 @@ void Counter::dispose_old() {
     event.id = entry::new_id();
     event.name = "object.disposed";
     event.plain = {{"code", "acknowledged"}, {"object", delivery.object}, {"transfer", delivery.transfer}};
-    recorder_.record({std::move(event)},
-                     [this, object = delivery.object](const service::Appended& appended) {
-                       if (appended.outcome == service::Outcome::durable) objects_.remove(object);
-                     },
-                     {});
+    recorder_.record({std::move(event)}, {}, [this, object = delivery.object](bool durable) {
+      if (durable) objects_.remove(object);
+    });
   }
 }
 

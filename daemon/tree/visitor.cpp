@@ -197,13 +197,20 @@ struct Tree::Visitor {
         [page] { page->failed = true; });
   }
 
+  // Why nothing of a delivery may be read now, be it open or not.
+  std::optional<sftp::Reply> held(const transfer::Delivery& delivery) const {
+    if (!tree.folder_exists(view, {Kind::collect_route, delivery.route, {}})) return not_found();
+    if (view.policy->routes.at(delivery.route).state != route::State::suspended) return std::nullopt;
+    return tree.refuse({Kind::collect_file, delivery.route, delivery.shown_name}, "suspended",
+                       "This route is suspended, and its deliveries are held.");
+  }
+
   void open_delivery(const Place& place) const {
     if (!tree.folder_exists(view, {Kind::collect_route, place.folder, {}})) return answer(not_found());
     const auto delivery =
         tree.hub_.exchange.projection().find_waiting(tree.caller_.agency, place.folder, place.name);
     if (!delivery) return answer(not_found());
-    if (view.policy->routes.at(place.folder).state == route::State::suspended)
-      return answer(tree.refuse(place, "suspended", "This route is suspended, and its deliveries are held."));
+    if (auto refusal = held(*delivery)) return answer(std::move(*refusal));
     tree.forget_failed();
     auto opening = std::make_shared<Opening>();
     tree.handles_.insert_or_assign(new_handle(), opening);
@@ -248,11 +255,14 @@ struct Tree::Visitor {
       const std::string part = (*page)->bytes.substr(read.offset, read.length);
       return answer(sftp::DataReply{{part.begin(), part.end()}});
     }
-    if (const Audited* audited = std::get_if<Audited>(open); audited != nullptr && (*audited)->file)
+    if (const Audited* audited = std::get_if<Audited>(open); audited != nullptr && (*audited)->file) {
+      if (!tree.is_audit(view, {Kind::audit, {}, {}})) return answer(not_found());
       return read_audit(read, *audited);
+    }
     const Reading* reading = std::get_if<Reading>(open);
     if (reading == nullptr || !(*reading)->reading)
       return answer(failure("What is put in /send cannot be read back."));
+    if (auto refusal = held((*reading)->reading->delivery())) return answer(std::move(*refusal));
     (*reading)->reading->read(
         read.offset, read.length,
         [answer = answer, offset = read.offset, from = (*reading)->reading](auto result) {

@@ -15,6 +15,11 @@ namespace {
 constexpr std::size_t kMaxUnanswered = 4096;               // requests of one connection
 constexpr std::size_t kMaxUnsent = std::size_t{16} << 20;  // bytes of replies
 
+// A frame's memory is taken when its length is read. A hello is shorter, as is all that a reader, of whom
+// there may be many, may ask.
+constexpr std::size_t kMaxHello = 64;
+constexpr std::size_t kMaxOfReader = 4096;
+
 // Who may ask what, in the order of Question: a row for each verb, a column for each Role.
 struct Right {
   const char* verb;
@@ -101,7 +106,10 @@ void Connection::read_prefix() {
                      if (error) return self->end(nullptr);
                      const auto length = frame_length(self->prefix_);
                      if (!length) return self->end("sent a frame of impossible length");
-                     if (!self->role_ && *length > 64) return self->end("sent something else before hello");
+                     if (!self->role_ && *length > kMaxHello)
+                       return self->end("sent something else before hello");
+                     if (self->role_ == Role::reader && *length > kMaxOfReader)
+                       return self->end("sent a longer frame than a reader has any use for");
                      self->read_body(*length);
                    });
 }

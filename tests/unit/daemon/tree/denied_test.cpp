@@ -225,9 +225,15 @@ void Denied::expect_of_hashes() {
 }
 
 void Denied::expect_of_what_was_withdrawn() {
+  const auto open = receiver.open("/collect/flow/oct.csv.age", sftp::kRead);
+  ASSERT_NE(open, kNoHandle);
+  ASSERT_TRUE(std::holds_alternative<sftp::DataReply>(receiver.ask(sftp::Read{open, 0, 10})));
   change_route([](route::Route& route) { route.state = route::State::suspended; });
   expect(receiver, sftp::Open{"/collect/flow/oct.csv.age", sftp::kRead, {}}, Status::permission_denied,
          "This route is suspended, and its deliveries are held.");
+  expect(receiver, sftp::Read{open, 10, 10}, Status::permission_denied,
+         "This route is suspended, and its deliveries are held.");
+  receiver.ask(sftp::Close{open});
   Session other_key(hub, {"alpha-upload", "alpha", "SHA256:withdrawn", "127.0.0.1"});
   Session other_account(hub, {"gone", "alpha", "SHA256:a", "127.0.0.1"});
   const std::string withdrawn = "This account or its key was withdrawn. Ask the hub.";

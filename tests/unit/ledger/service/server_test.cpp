@@ -182,6 +182,9 @@ TEST_F(ServerTest, oversized_and_empty_frames_end_the_connection) {
   const RawClient before_hello(options_.socket);
   before_hello.send(std::string_view("\x00\x10\x00\x00", 4));
   EXPECT_TRUE(before_hello.ended()) << "a stranger may make the service keep a megabyte";
+  const RawClient reader = greeted(Role::reader);
+  reader.send(std::string_view("\x00\x00\x10\x01", 4));
+  EXPECT_TRUE(reader.ended()) << "each of many readers may make the service keep megabytes";
 }
 
 TEST_F(ServerTest, a_flood_that_is_never_read_is_held_back_and_others_are_served) {
