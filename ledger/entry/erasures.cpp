@@ -32,18 +32,23 @@ std::optional<std::string> Erasures::add(const EntryView& entry) {
   return std::nullopt;
 }
 
-// Only what no earlier entry has marked: the first one counts.
+// Only what no earlier entry has marked: the first one counts. What was marked before is passed over in one
+// step however often it was, or erasures that each cover all before them would take time by their square.
 void Erasures::mark(const SeqRange& range, std::uint64_t at) {
-  for (std::uint64_t next = range.first; next <= range.last;) {
-    const auto after = erased_.upper_bound(next);
-    if (after != erased_.begin() && std::prev(after)->second.last >= next) {
-      next = std::prev(after)->second.last + 1;
-      continue;
-    }
-    const std::uint64_t last = after == erased_.end() ? range.last : std::min(range.last, after->first - 1);
-    erased_.emplace(next, Span{last, at});
-    next = last + 1;
+  std::uint64_t first = range.first;
+  std::uint64_t last = range.last;
+  auto each = covered_.upper_bound(first);
+  if (each != covered_.begin() && std::prev(each)->second + 1 >= first) --each;
+  std::uint64_t next = range.first;
+  while (each != covered_.end() && each->first <= range.last + 1) {
+    if (next < each->first) erased_.emplace(next, Span{each->first - 1, at});
+    next = std::max(next, each->second + 1);
+    first = std::min(first, each->first);
+    last = std::max(last, each->second);
+    each = covered_.erase(each);
   }
+  if (next <= range.last) erased_.emplace(next, Span{range.last, at});
+  covered_.emplace(first, last);
 }
 
 std::optional<std::uint64_t> Erasures::erased_at(std::uint64_t seq) const {

@@ -35,6 +35,8 @@ class Erasures {
   void mark(const SeqRange& range, std::uint64_t at);
 
   std::map<std::uint64_t, Span> erased_;  // by its first entry; none overlap
+  std::map<std::uint64_t, std::uint64_t>
+      covered_;  // the same entries, first and last, in as few spans as there can be
   std::vector<Begun> begun_;
 };
 

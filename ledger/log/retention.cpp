@@ -7,7 +7,8 @@
 namespace chancery::log {
 namespace {
 
-constexpr entry::Micros kKeepAll = entry::Micros{24} * 3600 * 1'000'000;
+constexpr entry::Micros kHour = entry::Micros{3600} * 1'000'000;
+constexpr entry::Micros kKeepAll = 24 * kHour;
 
 std::string sha256_in_hex(std::string_view bytes) {
   return Botan::hex_encode(merkle::sha256_of(bytes), false);
@@ -38,8 +39,13 @@ std::vector<store::CheckpointName> Retention::due(const store::Snapshot& snapsho
   snapshot.visit_checkpoints(next_.size, next_.time,
                              [&](std::uint64_t size, entry::Micros time, std::string_view note) {
                                const bool last = size == newest->size && time == newest->time;
-                               if (left-- == 0 || last || now - time < kKeepAll) return false;
-                               if (!is_anchored(snapshot, size, note)) dropped.push_back({size, time});
+                               if (left-- == 0 || last) return false;
+                               // From when the clock was ahead: passed over until the next start, since
+                               // those after it are old before it is.
+                               const bool ahead = time - now > kHour;
+                               if (!ahead && now - time < kKeepAll) return false;
+                               if (!ahead && !is_anchored(snapshot, size, note))
+                                 dropped.push_back({size, time});
                                next_ = {size, time + 1};
                                return true;
                              });

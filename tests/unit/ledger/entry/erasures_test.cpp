@@ -1,12 +1,18 @@
 #include "ledger/entry/erasures.h"
 
+#include <chrono>
+#include <map>
+#include <optional>
+#include <random>
+#include <string>
+
 #include <gtest/gtest.h>
 
 namespace chancery::entry {
 namespace {
 
-std::optional<std::string> add(Erasures& erasures, std::uint64_t seq, const char* event, const char* seqs,
-                               const char* basis = "request") {
+std::optional<std::string> add(Erasures& erasures, std::uint64_t seq, const char* event,
+                               const std::string& seqs, const char* basis = "request") {
   EntryView entry;
   entry.seq = seq;
   entry.event = event;
@@ -53,6 +59,37 @@ TEST(Erasures, OfOneEntryTheFirstCounts) {
   EXPECT_EQ(add(erasures, 21, "detail.erased", "1-10"), std::nullopt);
   const std::uint64_t expected[] = {21, 21, 20, 21, 20, 20, 20, 20, 21, 21};
   for (std::uint64_t seq = 1; seq <= 10; ++seq) EXPECT_EQ(erasures.erased_at(seq), expected[seq - 1]) << seq;
+}
+
+TEST(Erasures, AreAsEachEntryByItselfWouldSay) {
+  std::mt19937 random(1);
+  for (int round = 0; round < 300; ++round) {
+    Erasures erasures;
+    std::map<std::uint64_t, std::uint64_t> expected;
+    for (std::uint64_t at = 60; at < 80; ++at) {
+      const std::uint64_t first = random() % 50;
+      const std::uint64_t last = first + random() % 10;
+      const std::string seqs = std::to_string(first) + (last > first ? "-" + std::to_string(last) : "");
+      ASSERT_EQ(add(erasures, at, "detail.erased", seqs), std::nullopt) << seqs;
+      for (std::uint64_t seq = first; seq <= last; ++seq) expected.emplace(seq, at);
+    }
+    for (std::uint64_t seq = 0; seq < 60; ++seq) {
+      const auto found = expected.find(seq);
+      ASSERT_EQ(erasures.erased_at(seq),
+                found == expected.end() ? std::nullopt : std::optional(found->second))
+          << seq << " of round " << round;
+    }
+  }
+}
+
+// A list of entries may be forged: 60,000 that each cover all before them took a minute and a half.
+TEST(Erasures, ThatEachCoverAllBeforeThemTakeNoTimeByTheirSquare) {
+  Erasures erasures;
+  const auto began = std::chrono::steady_clock::now();
+  for (std::uint64_t at = 2; at < 60'000; ++at)
+    ASSERT_EQ(add(erasures, at, "detail.erased", "0-" + std::to_string(at - 1)), std::nullopt);
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(10));
+  EXPECT_EQ(erasures.erased_at(59'998), 59'999U);
 }
 
 TEST(Erasures, EndOnlyTheOneThatBegan) {

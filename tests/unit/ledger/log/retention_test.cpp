@@ -92,6 +92,17 @@ TEST_F(Retained, a_clock_that_jumps_far_ahead_leaves_the_newest) {
   EXPECT_TRUE(sizes(*log).contains(log->head().size));
 }
 
+TEST_F(Retained, a_clock_that_was_ahead_for_a_moment_stops_nothing) {
+  const auto log = open();
+  append_and_sign(*log, 2);
+  wall_ += 365 * 24 * kHour;
+  append_and_sign(*log, 2);
+  wall_ -= 365 * 24 * kHour;
+  append_and_sign(*log, 20);
+  for (int day = 0; day < 3; ++day) pass(25 * kHour);
+  EXPECT_TRUE(soon([&] { return sizes(*log).size() <= anchored(*log).size() + 5; })) << sizes(*log).size();
+}
+
 TEST_F(Retained, a_map_that_fills_up_is_told_of_once) {
   map_bytes_ = std::size_t{1} << 20;
   std::atomic<int> told = 0;
