@@ -44,7 +44,8 @@ constexpr int kTurnPolls = 256;
 // libssh itself answers global requests and the like, and holds for a client that does not read what it
 // cannot send. Of ours at most one write of 128 KiB waits there.
 constexpr std::uint64_t kMostUnsent = 1024UL * 1024;
-constexpr std::uint64_t kLeastAdded = 25;  // to a packet: two lengths, padding, tag (RFC 4253 section 6)
+constexpr std::uint64_t kOfADelivery = 1024;  // bytes of a packet, on an average
+constexpr std::uint64_t kLeastAdded = 25;     // to a packet: two lengths, padding, tag (RFC 4253 section 6)
 // How long a client may take to hang up after the channel was closed.
 constexpr seconds kLinger{5};
 // How many times a silent client is asked whether it is there before it is given up, the giving up included.
@@ -101,7 +102,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void ask();
   void wake();
   void say_login();
-  std::uint64_t unsent_bytes();
+  bool is_flooded();
 
   asio::io_context& context_;
   const hub::Limits& limits_;
@@ -125,6 +126,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Clock::time_point heard_ = started_;  // anything from the client
   Clock::time_point asked_ = started_;  // it whether it is there
   std::uint64_t heard_bytes_ = 0;
+  ssh_counter_struct since_{};                                       // of packets, when nothing was unsent
   std::uint64_t unsent_ = 0, counted_sent_ = 0, counted_taken_ = 0;  // bytes
   Clock::time_point closing_{};  // since when only the client's hanging up is waited for
   std::uint64_t activity_ = 0;
@@ -316,7 +318,7 @@ void Connection::check() {
   if ((status & SSH_CLOSED_ERROR) != 0) fail_with_error();
   if (failure_.empty() && (status & SSH_CLOSED) != 0) failure_ = "the client hung up";
   if (!failure_.empty()) return stop(failure_);
-  if (unsent_bytes() > kMostUnsent) return stop("the client asks and does not read the answers");
+  if (is_flooded()) return stop("the client asks and does not read the answers");
   if (channel_ && channel_->done()) {
     if (!channel_->reason().empty()) return stop(channel_->reason());
     if (closing_ == Clock::time_point{}) {
@@ -330,15 +332,18 @@ void Connection::check() {
   }
 }
 
-// At least so many bytes wait in libssh's buffer, of which it does not tell: its packets, each with the least
-// that is added to one, less what the socket took. Never more than do wait: what is added beyond that least
-// only makes it less, and it begins anew where it would fall below none.
-std::uint64_t Connection::unsent_bytes() {
+// Whether libssh's buffer, of which it does not tell, has too many answers of its own: its packets, each with
+// the least that is added to one, less what the socket took. That is never more than do wait there, and
+// begins anew where it would fall below none. After keys were exchanged anew much of a delivery may come
+// there at once; those packets are long.
+bool Connection::is_flooded() {
   const std::uint64_t sent = packets_.out_bytes + kLeastAdded * packets_.out_packets;
   unsent_ += sent - std::exchange(counted_sent_, sent);
   const std::uint64_t taken = counter_.out_bytes - std::exchange(counted_taken_, counter_.out_bytes);
   unsent_ -= std::min(unsent_, taken);
-  return unsent_;
+  if (unsent_ == 0) since_ = packets_;
+  return unsent_ > kMostUnsent &&
+         packets_.out_bytes - since_.out_bytes < kOfADelivery * (packets_.out_packets - since_.out_packets);
 }
 
 void Connection::say_login() {
