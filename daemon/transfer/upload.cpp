@@ -420,6 +420,12 @@ void Upload::check_whole() const {
 
 void Upload::check_not_withdrawn() const {
   const auto policy = desk_.policy_in_force();
+  if (!policy->find_login(caller_.user, caller_.agency, caller_.key))
+    throw Refused{"account-withdrawn",
+                  {Problem::Kind::denied,
+                   "The account or the key that this file was uploaded with was withdrawn, so it was not "
+                   "delivered. Ask the hub."},
+                  policy->hash};
   const route::Decision decision =
       route::decide_route(*policy, caller_.agency, route_, desk_.clock() / 1'000'000);
   if (!decision.allowed())

@@ -63,8 +63,8 @@ class Upload : public std::enable_shared_from_this<Upload> {
 
   // The file is whole and its final name is `name`: seals the last chunk, makes the objects durable, appends
   // file.accepted with its deliveries, and only then answers success. The answer to an unknown outcome says
-  // so. If the policy in force has withdrawn the route meanwhile, the upload is refused; also when `sha256`
-  // is given (hex) and is not what has arrived.
+  // so. If the policy in force has withdrawn the route, the account or its key meanwhile, the upload is
+  // refused; also when `sha256` is given (hex) and is not what has arrived.
   void finish(std::string name, Done done, std::string sha256 = {});
 
   // Whether it is the manifest of another file by its name: nothing of it goes to the disk.

@@ -53,11 +53,8 @@ Tree::Tree(Hub& hub, transfer::Caller caller) : hub_(hub), caller_(std::move(cal
 
 std::optional<Tree::View> Tree::view() const {
   View view{hub_.exchange.policy()};
-  const auto login = view.policy->find_login(caller_.user);
-  if (!login || login->agency->id != caller_.agency) return std::nullopt;
-  const auto& keys = login->account->keys;
-  if (std::none_of(keys.begin(), keys.end(), [&](const auto& key) { return key.fingerprint == caller_.key; }))
-    return std::nullopt;
+  const auto login = view.policy->find_login(caller_.user, caller_.agency, caller_.key);
+  if (!login) return std::nullopt;
   view.agency = login->agency;
   view.account = login->account;
   return view;

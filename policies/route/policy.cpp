@@ -188,6 +188,18 @@ std::optional<Login> Policy::find_login(std::string_view user) const {
   return std::nullopt;
 }
 
+std::optional<Login> Policy::find_login(std::string_view user, std::string_view agency,
+                                        std::string_view fingerprint) const {
+  auto login = find_login(user);
+  if (!login || login->agency->id != agency) {
+    return std::nullopt;
+  }
+  const auto& keys = login->account->keys;
+  return std::ranges::find(keys, fingerprint, &agreement::PublicKey::fingerprint) != keys.end()
+             ? login
+             : std::nullopt;
+}
+
 std::optional<Policy> load_policy(const std::filesystem::path& directory, std::string timezone,
                                   toml::Mistakes& mistakes) {
   toml::Mistakes found;

@@ -50,6 +50,10 @@ struct Policy {
   std::map<std::string, std::string> files;  // path relative to the directory -> bytes
 
   std::optional<Login> find_login(std::string_view user) const;
+  // The same for somebody who has logged in before: nullopt if the account is not this agency's any more, or
+  // no longer has the key of this fingerprint ("SHA256:...").
+  std::optional<Login> find_login(std::string_view user, std::string_view agency,
+                                  std::string_view fingerprint) const;
 };
 
 // Loads agencies/*.toml, agreements/*.toml, routes/*.toml below `directory`, checks them together, and

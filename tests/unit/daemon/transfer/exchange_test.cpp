@@ -513,6 +513,29 @@ TEST_F(PolicyChange, ThatTakesTheSenderOffTheRouteTellsNoMoreThanThat) {
   EXPECT_TRUE(waiting().empty());
 }
 
+// A session may still have a CLOSE before the hub that a rate holds back, or a file that waits for its
+// rename.
+TEST_F(PolicyChange, CanWithdrawTheAccountOrItsKeyFromWhatIsOnItsWay) {
+  auto& accounts = changed->agencies["alpha"].accounts;
+  std::erase_if(accounts[0].keys, [](const auto& key) { return key.fingerprint == "SHA256:a"; });
+  stage.exchange->activate(changed);
+  const auto by_key = close();
+  ASSERT_TRUE(by_key);
+  EXPECT_EQ(by_key->kind, Problem::Kind::denied);
+  EXPECT_NE(by_key->sentence.find("withdrawn"), std::string::npos) << by_key->sentence;
+  const auto without_account = std::make_shared<route::Policy>(*changed);
+  without_account->hash = std::string(64, 'c');
+  std::erase_if(without_account->agencies["alpha"].accounts,
+                [](const auto& account) { return account.user == "alpha-upload"; });
+  stage.exchange->activate(without_account);
+  EXPECT_TRUE(rename("b.csv"));
+  stage.exchange->stop();
+  EXPECT_EQ(stage.ledger.count("file.accepted"), 0U);
+  EXPECT_EQ(stage.ledger.last("file.refused")->plain.at("code"), "account-withdrawn");
+  EXPECT_EQ(policy_of("file.refused"), "c");
+  EXPECT_TRUE(stage.object_files().empty());
+}
+
 TEST_F(ExchangeTest, ActivationsAreRecordedOnce) {
   EXPECT_EQ(stage.ledger.count("policy.activated"), 1U);
   EXPECT_EQ(stage.ledger.count("route.state"), 1U);

@@ -119,6 +119,9 @@ class Stage {
     add_agency("alpha", nullptr);
     add_agency("beta", &beta);
     add_agency("gamma", &gamma);
+    add_account("alpha", "alpha-upload", {"SHA256:a", "SHA256:other"});
+    add_account("alpha", "alpha-second", {"SHA256:c"});
+    add_account("beta", "beta-collect", {"SHA256:b"});
     agreement::Agreement agreement;
     agreement.reference = "DSA-1";
     agreement.parties = {"alpha", "beta", "gamma"};
@@ -137,6 +140,17 @@ class Stage {
   ~Stage() {
     exchange.reset();
     std::filesystem::remove_all(directory);
+  }
+
+  void add_account(const std::string& agency, const std::string& user,
+                   const std::vector<std::string>& fingerprints,
+                   agreement::AccountRole role = agreement::AccountRole::agency) {
+    agreement::Account account;
+    account.user = user;
+    account.role = role;
+    for (const std::string& fingerprint : fingerprints)
+      account.keys.push_back({"ssh-ed25519", "AAAA", fingerprint});
+    policy->agencies[agency].accounts.push_back(account);
   }
 
   // Records transfers from alpha to beta that an earlier hub made; open() lets the exchange know of them.

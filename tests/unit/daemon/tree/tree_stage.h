@@ -31,22 +31,8 @@ inline Evidence silent_evidence() {
 
 class TreeTest : public testing::Test {
  protected:
-  TreeTest() {
-    add_account("alpha", "alpha-upload", "SHA256:a", agreement::AccountRole::agency);
-    add_account("alpha", "alpha-second", "SHA256:c", agreement::AccountRole::agency);
-    add_account("alpha", "alpha-audit", "SHA256:d", agreement::AccountRole::auditor);
-    add_account("beta", "beta-collect", "SHA256:b", agreement::AccountRole::agency);
-  }
+  TreeTest() { stage.add_account("alpha", "alpha-audit", {"SHA256:d"}, agreement::AccountRole::auditor); }
   ~TreeTest() override { stage.exchange->stop(); }
-
-  void add_account(const std::string& agency, const std::string& user, const std::string& key,
-                   agreement::AccountRole role) {
-    agreement::Account account;
-    account.user = user;
-    account.role = role;
-    account.keys.push_back({"ssh-ed25519", "AAAA", key});
-    stage.policy->agencies[agency].accounts.push_back(account);
-  }
 
   // A session: its tree, and the numbers of its requests.
   struct Session {
