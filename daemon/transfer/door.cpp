@@ -31,7 +31,7 @@ void Door::refused(const std::string& source, const std::string& code) {
 void Door::tick() {
   {
     const std::lock_guard lock(mutex_);
-    if (counts_.empty() || clock_() - since_ < kMinute) return;
+    if (counts_.empty() || !has_passed(kMinute, since_, clock_())) return;
   }
   flush();
 }

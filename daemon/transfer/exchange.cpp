@@ -125,7 +125,7 @@ void Exchange::State::tick() {
     recorder.tick();
     door.tick();
     give_up_old();
-    if (clock() - disposed_at > kHour && recorder.available()) {
+    if (has_passed(kHour, disposed_at, clock()) && recorder.available()) {
       disposed_at = clock();
       counter.dispose_old();
     }

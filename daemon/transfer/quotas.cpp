@@ -44,7 +44,19 @@ Quotas::Reservation::Reservation(Quotas& quotas, std::shared_ptr<const route::Po
 
 Quotas::Reservation::~Reservation() { end(); }
 
-void Quotas::Reservation::end() { quotas_.give_back(*this); }
+void Quotas::Reservation::end() {
+  end_with([] {});
+}
+
+void Quotas::Reservation::end_with(const std::function<void()>& count) {
+  const std::lock_guard lock(quotas_.mutex_);
+  count();
+  for (OnItsWay* one : {&agency_.on_its_way, &route_.on_its_way}) {
+    one->files -= files_;
+    one->bytes -= bytes_;
+  }
+  files_ = bytes_ = 0;
+}
 
 std::optional<OverQuota> Quotas::Reservation::take(std::uint64_t bytes) {
   return quotas_.add(*this, 0, bytes);
@@ -77,7 +89,7 @@ Micros Quotas::today(const std::string& timezone) {
 
 // With the mutex held.
 std::optional<OverQuota> Quotas::check(const Reservation& of, std::uint64_t files, std::uint64_t bytes) {
-  // What is accepted enters the projection before its reservation ends, so it is never missing in both.
+  // What is accepted enters the projection as its reservation ends, with the mutex held (end_with).
   const auto with = [](Tally tally, const OnItsWay& more) {
     return Tally{tally.files + more.files, tally.bytes + more.bytes};
   };
@@ -106,15 +118,6 @@ std::optional<OverQuota> Quotas::add(Reservation& to, std::uint64_t files, std::
   to.files_ += files;
   to.bytes_ += bytes;
   return std::nullopt;
-}
-
-void Quotas::give_back(Reservation& from) {
-  const std::lock_guard lock(mutex_);
-  for (OnItsWay* one : {&from.agency_.on_its_way, &from.route_.on_its_way}) {
-    one->files -= from.files_;
-    one->bytes -= from.bytes_;
-  }
-  from.files_ = from.bytes_ = 0;
 }
 
 std::unique_ptr<Quotas::Turn> Quotas::Reservation::pass(std::uint64_t bytes, const At& at,

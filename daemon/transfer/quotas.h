@@ -52,7 +52,7 @@ class Quotas {
   Quotas(const Projection& projection, Clock clock);
 
   // What one upload has reserved: a file, and the bytes it has taken. It gives everything back when it is
-  // destroyed, or told to end: not before the outcome is in the projection.
+  // destroyed, or told to end.
   class Reservation {
    public:
     // One of an agency's uploads and of a route's, looked up once.
@@ -73,6 +73,9 @@ class Quotas {
     // by `at`, when they have passed, unless the turn is destroyed before. `due` only hands on.
     [[nodiscard]] std::unique_ptr<Turn> pass(std::uint64_t bytes, const At& at, std::function<void()> due);
 
+    // What was reserved is free again. With the first, in the moment in which `count` has it counted in the
+    // projection: no other upload sees it twice, or not at all.
+    void end_with(const std::function<void()>& count);
     void end();
 
    private:
@@ -125,7 +128,6 @@ class Quotas {
  private:
   std::optional<OverQuota> add(Reservation& to, std::uint64_t files, std::uint64_t bytes);
   std::optional<OverQuota> check(const Reservation& of, std::uint64_t files, std::uint64_t bytes);
-  void give_back(Reservation& from);
   Micros today(const std::string& timezone);
 
   const Projection& projection_;

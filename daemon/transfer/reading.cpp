@@ -86,7 +86,8 @@ void Counter::record_opened(const std::shared_ptr<Reading>& reading, const Opene
   bool lately = false;
   {
     const std::lock_guard lock(mutex_);
-    std::erase_if(opened_, [now = clock_()](const auto& one) { return now - one.second >= kMinute; });
+    std::erase_if(opened_,
+                  [now = clock_()](const auto& one) { return has_passed(kMinute, one.second, now); });
     lately = opened_.contains(key);
     if (!lately) {
       const auto [place, first] = opening_.try_emplace(key);
@@ -159,21 +160,21 @@ void Counter::acknowledge(const Caller& caller, const Delivery& delivery, const 
     if (!acknowledging_.insert(delivery.object).second)
       return done(Problem{Problem::Kind::failed, "This delivery is being removed already."});
   }
-  recorder_.record({delivery_event("delivery.acknowledged", caller, delivery)},
-                   [this, object = delivery.object, done](const service::Appended& appended) {
-                     const bool durable = appended.outcome == service::Outcome::durable;
-                     {
-                       const std::lock_guard lock(mutex_);
-                       if (durable)
-                         forget(object);
-                       else
-                         acknowledging_.erase(object);
-                     }
-                     if (durable) return done(std::nullopt);
-                     done(Problem{Problem::Kind::failed,
-                                  "The hub could not record the acknowledgement. Please try again later."});
-                   },
-                   {});
+  recorder_.record(
+      {delivery_event("delivery.acknowledged", caller, delivery)},
+      [done](const service::Appended& appended) {
+        if (appended.outcome == service::Outcome::durable) return done(std::nullopt);
+        done(Problem{Problem::Kind::failed,
+                     "The hub could not record the acknowledgement. Please try again later."});
+      },
+      // Of an unknown outcome it is still being acknowledged, and by nobody else.
+      [this, object = delivery.object](bool durable) {
+        const std::lock_guard lock(mutex_);
+        if (durable)
+          forget(object);
+        else
+          acknowledging_.erase(object);
+      });
 }
 
 void Counter::dispose_old() {

@@ -17,13 +17,13 @@ std::string or_dash(const std::string& value) { return value.empty() ? "-" : val
 Recorder::Recorder(Projection& projection, Ledger ledger, Clock clock, Log log)
     : projection_(projection), ledger_(std::move(ledger)), clock_(std::move(clock)), log_(std::move(log)) {}
 
-void Recorder::record(std::vector<entry::Event> batch, Answered answered, Settled settled) {
+void Recorder::record(std::vector<entry::Event> batch, Answered answered, Settled settled, Enter enter) {
   submit({std::move(batch), std::move(answered), std::chrono::steady_clock::now() + kPatience,
-          std::move(settled), false});
+          std::move(settled), std::move(enter), false});
 }
 
 void Recorder::record_surely(std::vector<entry::Event> batch) {
-  submit({std::move(batch), {}, {}, {}, true});
+  submit({std::move(batch), {}, {}, {}, {}, true});
 }
 
 void Recorder::submit(Unresolved one) {
@@ -53,8 +53,11 @@ void Recorder::end(const Unresolved& one, const service::Appended& appended) {
   const bool durable = appended.outcome == service::Outcome::durable;
   if (durable) {
     available_ = true;
-    for (std::size_t i = 0; i < one.batch.size(); ++i)
-      projection_.apply(appended.seqs[i], appended.times[i], one.batch[i]);
+    const auto into_projection = [&] {
+      for (std::size_t i = 0; i < one.batch.size(); ++i)
+        projection_.apply(appended.seqs[i], appended.times[i], one.batch[i]);
+    };
+    one.enter ? one.enter(into_projection) : into_projection();
   } else {
     log_("the ledger refused an entry: " + appended.reason);
   }
@@ -121,12 +124,13 @@ void Recorder::record_ended(Ended ended) {
   append_ended(ended, 1);
 }
 
-void Recorder::flush_gathered(entry::Micros before) {
+void Recorder::flush_gathered(entry::Micros gathered_for) {
   std::vector<Gathered> ready;
+  const entry::Micros now = clock_();
   {
     const std::lock_guard lock(mutex_);
     for (auto i = gathered_.begin(); i != gathered_.end();) {
-      if (i->second.since < before) {
+      if (has_passed(gathered_for, i->second.since, now)) {
         if (i->second.count > 0) ready.push_back(std::move(i->second));
         i = gathered_.erase(i);
       } else {
@@ -149,11 +153,11 @@ void Recorder::tick() {
     again.swap(unresolved_);
   }
   for (Unresolved& one : again) submit(std::move(one));
-  flush_gathered(clock_() - kMinute);
+  flush_gathered(kMinute);
 }
 
 void Recorder::finish(std::chrono::milliseconds longest) {
-  flush_gathered(clock_() + kMinute);
+  flush_gathered(0);
   give_up(std::chrono::steady_clock::time_point::max());
   {
     std::unique_lock lock(mutex_);

@@ -29,6 +29,12 @@ struct Ledger {
 using Clock = std::function<entry::Micros()>;
 using Log = std::function<void(const std::string& sentence)>;
 
+// Whether `span` has passed since `since`. Also if the clock was set back behind that, which holds nothing
+// up.
+inline bool has_passed(entry::Micros span, entry::Micros since, entry::Micros now) {
+  return now < since || now - since >= span;
+}
+
 // Puts entries into the ledger and keeps the projection in step with it. Thread-safe.
 class Recorder {
  public:
@@ -41,8 +47,11 @@ class Recorder {
   // one that was is submitted until there is an answer. That a repetition was not taken for now says nothing
   // of the first submission, so only a ledger that has looked settles it.
   using Answered = std::function<void(const service::Appended&)>;
+  // `enter`, if given, is what runs the function that puts a durable batch into the projection: whoever
+  // counts what is on its way besides lets go of it in the same moment.
   using Settled = std::function<void(bool durable)>;
-  void record(std::vector<entry::Event> batch, Answered answered, Settled settled);
+  using Enter = std::function<void(const std::function<void()>& into_projection)>;
+  void record(std::vector<entry::Event> batch, Answered answered, Settled settled, Enter enter = {});
 
   // Appends what has happened whether or not it can be recorded now: it is kept until the ledger takes it.
   void record_surely(std::vector<entry::Event> batch);
@@ -80,6 +89,7 @@ class Recorder {
     Answered answered;                            // empty once it was called
     std::chrono::steady_clock::time_point until;  // when it is called at the latest
     Settled settled;
+    Enter enter;
     // A refusal for now does not end it, because it must be recorded, or because it may be already.
     bool kept = false;
   };
@@ -96,7 +106,7 @@ class Recorder {
   // never reached the ledger.
   void give_up(std::chrono::steady_clock::time_point now);
   void append_ended(const Ended& ended, std::uint64_t count);
-  void flush_gathered(entry::Micros before);
+  void flush_gathered(entry::Micros gathered_for);
 
   Projection& projection_;
   Ledger ledger_;

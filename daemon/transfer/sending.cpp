@@ -13,8 +13,6 @@ namespace {
 constexpr std::size_t kMostUploads = 256;  // of one account, finished ones aside
 constexpr std::size_t kMostLost = 4;       // of one account
 constexpr const char* kUploadedAgain = "A file of the same name was uploaded again.";
-constexpr const char* kTakenMeanwhile =
-    "Another session of this account removed or replaced it before it was finished.";
 constexpr const char* kManifestTaken =
     "A manifest that the hub has taken can be neither removed nor renamed.";
 
@@ -188,8 +186,7 @@ std::variant<UploadPtr, Problem> Exchange::find_unfinished(const Caller& caller,
 UploadPtr Exchange::resume(const Caller& caller, const UploadPtr& unfinished, std::uint64_t offset) {
   return Upload::resume(unfinished, caller, offset,
                         [state = state_.get(), unfinished](const UploadPtr& resumed) {
-                          if (!state->underway.replace(unfinished, resumed))
-                            resumed->abandon("removed", kTakenMeanwhile);
+                          return state->underway.replace(unfinished, resumed);
                         });
 }
 

@@ -15,8 +15,7 @@ std::string Trouble::line(std::string_view what, std::string_view id, std::strin
   const auto [place, first] = told_.try_emplace(line, Told{now, 0});
   if (first) return line;
   Told& told = place->second;
-  // A clock that was set back must not silence it.
-  if (now >= told.at && now - told.at < kMinute) {
+  if (!has_passed(kMinute, told.at, now)) {
     ++told.since;
     return {};
   }

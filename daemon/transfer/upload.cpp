@@ -183,11 +183,11 @@ void Upload::lose(std::function<void(bool)> told) {
 
 std::shared_ptr<Upload> Upload::resume(const std::shared_ptr<Upload>& old, Caller caller,
                                        std::uint64_t offset,
-                                       std::function<void(const std::shared_ptr<Upload>&)> done) {
+                                       std::function<bool(const std::shared_ptr<Upload>&)> taken) {
   std::shared_ptr<Upload> upload(new Upload(*old, std::move(caller), old->name_, old->temporary_));
-  upload->post_([upload, old, offset, done = std::move(done)] {
+  upload->post_([upload, old, offset, taken = std::move(taken)] {
     upload->adopt(*old, offset);
-    if (!upload->ended_) done(upload);
+    if (!upload->ended_ && !taken(upload)) upload->give_up("removed", kTakenMeanwhile);
   });
   return upload;
 }
@@ -488,6 +488,7 @@ void Upload::commit(const std::string& name, const Done& done, const std::string
   for (const auto& output : pipeline_->outputs) objects.push_back(output->draft.id());
   pipeline_.reset();
   ended_ = true;
+  const auto reserved = std::exchange(reserved_, nullptr);
   desk_.recorder.record(
       std::move(events),
       [done](const service::Appended& appended) {
@@ -499,13 +500,16 @@ void Upload::commit(const std::string& name, const Done& done, const std::string
       },
       // What is reserved is held until the projection counts it, or it is certain that there is nothing to
       // count.
-      [self = shared_from_this(), objects, reserved = std::move(reserved_)](bool durable) {
-        if (reserved) reserved->end();
+      [self = shared_from_this(), objects, reserved](bool durable) {
         if (durable) return;
+        if (reserved) reserved->end();
         self->post_([self, objects] {
           for (const object::ObjectId& object : objects) self->desk_.objects.remove(object);
           self->fail("ledger-unavailable", not_recorded(), self->policy_->hash);
         });
+      },
+      [reserved](const std::function<void()>& into_projection) {
+        reserved ? reserved->end_with(into_projection) : into_projection();
       });
 }
 

@@ -30,6 +30,9 @@ constexpr const char* kNothingKept =
     "The hub keeps nothing of an earlier upload of this file: more than an hour has passed, or the hub was "
     "restarted. Please upload it from its start.";
 
+constexpr const char* kTakenMeanwhile =
+    "Another session of this account removed or replaced it before it was finished.";
+
 // What an upload needs of the hub.
 struct Desk {
   const object::ObjectStore& objects;
@@ -98,11 +101,13 @@ class Upload : public std::enable_shared_from_this<Upload> {
   void supersede();
 
   // Goes on with `old` in a new session of its account, if what is contiguous ends at `offset`: the new
-  // upload has its id, its policy and all it holds, `done` is given it, and whoever has `old` open is refused
-  // from then on. When that cannot be, the new one fails with a sentence and `old` stays as it was.
+  // upload has its id, its policy and all it holds, and whoever has `old` open is refused from then on. When
+  // that cannot be, the new one fails with a sentence and `old` stays as it was. `taken` is given the new one
+  // and says whether `old` was still there to be gone on with; if not, it is given up before anything is
+  // written.
   static std::shared_ptr<Upload> resume(const std::shared_ptr<Upload>& old, Caller caller,
                                         std::uint64_t offset,
-                                        std::function<void(const std::shared_ptr<Upload>&)> done);
+                                        std::function<bool(const std::shared_ptr<Upload>&)> taken);
 
   // Its client wants to go on with an earlier one, of which nothing is here: a gap at the start is then told
   // as that.

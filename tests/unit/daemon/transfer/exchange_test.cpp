@@ -283,6 +283,41 @@ TEST_F(ExchangeTest, AnAcknowledgedObjectIsKeptForSevenDaysAndThenDisposedOf) {
   EXPECT_EQ(waiting("gamma").size(), 1U);
 }
 
+TEST_F(ExchangeTest, AnAcknowledgementOfUnknownOutcomeIsNotMadeTwice) {
+  ASSERT_FALSE(stage.put("oct.csv", "rows"));
+  const Delivery delivery = waiting()[0];
+  collect(delivery);
+  const auto acknowledge = [&] {
+    return Stage::wait(
+        [&](const Done& done) { stage.exchange->acknowledge(stage.receiver, delivery, done); });
+  };
+  stage.ledger.next = service::Outcome::unknown;
+  stage.ledger.store_unknown = true;
+  stage.ledger.writable = true;
+  EXPECT_TRUE(acknowledge());
+  for (int i = 0; i < 50 && !stage.exchange->ledger_answers(); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_TRUE(acknowledge()) << "it is being removed already";
+  stage.ledger.next = service::Outcome::durable;
+  for (int i = 0; i < 50 && waiting().size() > 0; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_TRUE(waiting().empty());
+  stage.exchange->stop();
+  EXPECT_EQ(stage.ledger.count("delivery.acknowledged"), 1U);
+}
+
+TEST_F(ExchangeTest, AClockThatIsSetBackHoldsNothingUp) {
+  constexpr entry::Micros kDay = 24LL * 3'600'000'000;
+  EXPECT_TRUE(stage.put("bad.doc", "x"));
+  EXPECT_TRUE(stage.put("worse.doc", "x"));
+  stage.exchange->refused_at_door("10.0.0.1", "deadline");
+  stage.ledger.now -= kDay;
+  for (int i = 0; i < 50 && stage.ledger.count("session.refused") == 0; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_EQ(stage.ledger.count("session.refused"), 1U);
+  EXPECT_EQ(stage.ledger.count("file.refused"), 2U);
+}
+
 TEST_F(ExchangeTest, TwoFilesOfOneNameAreToldApartAlsoAfterARebuild) {
   ASSERT_FALSE(stage.put("oct.csv", "one"));
   ASSERT_FALSE(stage.put("oct.csv", "two"));

@@ -309,6 +309,33 @@ TEST_F(QuotasTest, AStopGivesUpWhatIsClosedButHasNotPassed) {
   EXPECT_EQ(stage.ledger.count("file.abandoned"), 2U);
 }
 
+// Nobody is refused for a file that is both on its way and accepted, and nobody overlooks it.
+TEST_F(QuotasTest, WhatEndsIsNeverCountedTwice) {
+  auto policy = std::make_shared<route::Policy>(*stage.policy);
+  policy->agencies["alpha"].quota.files_per_day = 2;
+  Projection projection;
+  Quotas quotas(projection, [this] { return stage.ledger.now.load(); });
+  const auto reserve = [&] { return quotas.reserve(policy, "alpha", "flow"); };
+  auto first = std::get<std::shared_ptr<Quotas::Reservation>>(reserve());
+  std::future<bool> second;
+  first->end_with([&] {
+    entry::Event accepted;
+    accepted.id = entry::new_id();
+    accepted.name = "file.accepted";
+    accepted.plain = {{"agency", "alpha"}, {"route", "flow"}, {"transfer", entry::to_hex(accepted.id)}};
+    accepted.committed = {{"name", "a.csv"}, {"size", "4"}};
+    projection.apply(0, stage.ledger.now, accepted);
+    second = std::async(std::launch::async, [&] {
+      const auto reserved = reserve();
+      return std::holds_alternative<std::shared_ptr<Quotas::Reservation>>(reserved);
+    });
+    second.wait_for(std::chrono::milliseconds(200));
+  });
+  EXPECT_TRUE(second.get()) << "one of two is used";
+  const auto kept = std::get<std::shared_ptr<Quotas::Reservation>>(reserve());
+  EXPECT_TRUE(std::holds_alternative<OverQuota>(reserve())) << "one is used and one on its way";
+}
+
 TEST_F(QuotasTest, SessionsOfAnAgencyAreCounted) {
   set({.sessions = 2}, {});
   auto first = stage.exchange->take_seat(stage.sender), second = stage.exchange->take_seat(stage.sender);

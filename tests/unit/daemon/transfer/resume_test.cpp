@@ -117,6 +117,42 @@ TEST_F(ResumeTest, TakesItFromASessionThatDoesNotKnowItIsDead) {
   EXPECT_EQ(stage.ledger.count("file.abandoned") + stage.ledger.count("file.refused"), 0U);
 }
 
+// The client of the one session is told that the file is gone, while the other is about to go on with it.
+TEST_F(ResumeTest, WhatWasRemovedMeanwhileIsNotDelivered) {
+  for (int i = 0; i < 50; ++i) {
+    lost("oct.csv", "abc");
+    const auto found = unfinished("oct.csv", again);
+    ASSERT_TRUE(found);
+    ASSERT_FALSE(Stage::wait(
+        [&](const Done& done) { stage.exchange->remove_sent(stage.sender, "flow", "oct.csv", done); }));
+    const auto resumed = stage.exchange->resume(again, found, 3);
+    resumed->write(3, {'d'}, [](const auto&) {});
+    EXPECT_TRUE(close(resumed));
+  }
+  EXPECT_EQ(stage.ledger.count("file.accepted"), 0U);
+}
+
+// The same in the other order: the resume has taken it, and REMOVE then finds nothing or is answered OK.
+TEST_F(ResumeTest, WhatIsRemovedInTheMomentOfAResumeIsDeliveredOnlyIfTheRemovalFailed) {
+  int delivered = 0, removed = 0;
+  for (int i = 0; i < 200; ++i) {
+    lost("oct.csv", "abc");
+    const auto found = unfinished("oct.csv", again);
+    ASSERT_TRUE(found);
+    const auto resumed = stage.exchange->resume(again, found, 3);
+    std::promise<std::optional<Problem>> closed;
+    stage.exchange->close(resumed, [&](auto problem) { closed.set_value(std::move(problem)); });
+    const bool gone = !Stage::wait(
+        [&](const Done& done) { stage.exchange->remove_sent(stage.sender, "flow", "oct.csv", done); });
+    const bool accepted = !closed.get_future().get();
+    EXPECT_FALSE(gone && accepted);
+    delivered += accepted;
+    removed += gone;
+  }
+  EXPECT_EQ(static_cast<int>(stage.ledger.count("file.accepted")), delivered);
+  EXPECT_GT(delivered + removed, 0);
+}
+
 TEST_F(ResumeTest, OfAnotherAccountItIsNot) {
   lost("oct.csv", "0123456789");
   EXPECT_FALSE(unfinished("oct.csv", {"alpha-second", "alpha", "SHA256:c", "10.0.0.9"}));
