@@ -140,9 +140,10 @@ std::optional<std::vector<std::uint8_t>> KeyFolder::read_if_there(const std::str
        "does not hold a key of " + std::to_string(bytes) + " bytes in base64 (restore it from a backup)");
 }
 
-void KeyFolder::create(const std::string& name, std::span<const std::uint8_t> secret) const {
-  const auto path = path_ / name;
-  const auto draft = std::filesystem::path(path.string() + kDraft);
+// Writes `secret` whole to the disk, under a name that nothing reads.
+std::filesystem::path KeyFolder::write_draft(const std::string& name,
+                                             std::span<const std::uint8_t> secret) const {
+  const auto draft = path_ / (name + kDraft);
   ::unlink(draft.c_str());  // left by a start that was interrupted, before its name was given
   const File file(::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400));
   if (file.handle() < 0) fail_errno(draft);
@@ -150,10 +151,21 @@ void KeyFolder::create(const std::string& name, std::span<const std::uint8_t> se
   write_all(file.handle(), text, draft);
   Botan::secure_scrub_memory(text.data(), text.size());
   if (::fsync(file.handle()) != 0) fail_errno(draft);
+  return draft;
+}
+
+void KeyFolder::create(const std::string& name, std::span<const std::uint8_t> secret) const {
+  const auto path = path_ / name;
+  const auto draft = write_draft(name, secret);
   if (::link(draft.c_str(), path.c_str()) != 0) fail_errno(path);  // unlike rename, never replaces
   if (::unlink(draft.c_str()) != 0) fail_errno(draft);
   sync_folder(path.parent_path());
   ++changes_;
+}
+
+void KeyFolder::replace(const std::string& name, std::span<const std::uint8_t> content) const {
+  const auto draft = write_draft(name, content);
+  if (::rename(draft.c_str(), (path_ / name).c_str()) != 0) fail_errno(path_ / name);
 }
 
 // What a disk keeps of overwritten blocks is beyond a program; what the file shows is not.

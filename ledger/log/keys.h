@@ -32,6 +32,9 @@ class KeyFolder {
   std::optional<std::vector<std::uint8_t>> read_if_there(const std::string& name, std::size_t bytes) const;
   // Writes a new file, on disk with its name when this returns. A file of that name is never replaced.
   void create(const std::string& name, std::span<const std::uint8_t> secret) const;
+  // Writes a file that is no secret, over the one of that name if there is one. After a crash it is whole:
+  // this one or the one before. It counts as no change.
+  void replace(const std::string& name, std::span<const std::uint8_t> content) const;
   // Gives a file another name, on disk when this returns. A file that has that name is gone then.
   void rename(const std::string& from, const std::string& to) const;
   // Overwrites and removes a file, if it is there; its name is gone from the disk when this returns.
@@ -47,6 +50,8 @@ class KeyFolder {
   std::uint64_t changes() const { return changes_.load(); }
 
  private:
+  std::filesystem::path write_draft(const std::string& name, std::span<const std::uint8_t> secret) const;
+
   std::filesystem::path path_;
   KeyUse use_;
   mutable std::atomic<std::uint64_t> changes_ = 0;

@@ -123,8 +123,8 @@ struct Log::State {
     if (auto why = store.refuses_commits()) return *std::move(why);
     auto chain = Chain::from(snapshot, options.origin);
     if (std::holds_alternative<std::string>(chain)) return chain;
-    const auto head = read_signed_head(snapshot);
-    if (auto why = head ? contradiction(snapshot, *head) : std::nullopt) return *std::move(why);
+    for (const auto& head : {read_signed_head(snapshot), read_signed_head(folder)})
+      if (auto why = head ? contradiction(snapshot, *head) : std::nullopt) return *std::move(why);
     return chain;
   }
 

@@ -9,23 +9,38 @@ namespace {
 
 constexpr std::size_t kHeadBytes = 8 + sizeof(merkle::Hash);
 
-}  // namespace
-
-std::string encode(const SignedHead& head) {
-  std::string bytes;
-  for (int shift = 56; shift >= 0; shift -= 8) bytes.push_back(static_cast<char>(head.size >> shift));
-  return bytes.append(head.root.begin(), head.root.end());
+std::vector<std::uint8_t> encode(const SignedHead& head) {
+  std::vector<std::uint8_t> bytes;
+  for (int shift = 56; shift >= 0; shift -= 8) bytes.push_back(static_cast<std::uint8_t>(head.size >> shift));
+  bytes.insert(bytes.end(), head.root.begin(), head.root.end());
+  return bytes;
 }
 
-std::optional<SignedHead> read_signed_head(const store::Snapshot& snapshot) {
-  const auto bytes = snapshot.meta(kSignedHead);
-  if (!bytes) return std::nullopt;
-  if (bytes->size() != kHeadBytes)
-    throw store::Error(store::Fault::damaged, "the signed head in meta is not 40 bytes");
+SignedHead decode(std::span<const std::uint8_t, kHeadBytes> bytes) {
   SignedHead head;
-  for (std::size_t i = 0; i < 8; ++i) head.size = head.size << 8 | static_cast<std::uint8_t>((*bytes)[i]);
-  std::copy(bytes->begin() + 8, bytes->end(), head.root.begin());
+  for (const std::uint8_t byte : bytes.first<8>()) head.size = head.size << 8 | byte;
+  std::ranges::copy(bytes.subspan<8>(), head.root.begin());
   return head;
+}
+
+}  // namespace
+
+std::optional<SignedHead> read_signed_head(const store::Snapshot& snapshot) {
+  const auto text = snapshot.meta(kSignedHead);
+  if (!text) return std::nullopt;
+  if (text->size() != kHeadBytes)
+    throw store::Error(store::Fault::damaged, "the signed head in meta is not 40 bytes");
+  const std::vector<std::uint8_t> bytes(text->begin(), text->end());
+  return decode(std::span(bytes).first<kHeadBytes>());
+}
+
+std::optional<SignedHead> read_signed_head(const KeyFolder& folder) {
+  const auto bytes = folder.read_if_there(kSignedFile, kHeadBytes);
+  return bytes ? std::optional(decode(std::span(*bytes).first<kHeadBytes>())) : std::nullopt;
+}
+
+void remember_signed_head(const KeyFolder& folder, const SignedHead& head) {
+  folder.replace(kSignedFile, encode(head));
 }
 
 std::optional<std::string> contradiction(const store::Snapshot& snapshot, const SignedHead& head) {
@@ -40,8 +55,8 @@ std::optional<std::string> contradiction(const store::Snapshot& snapshot, const 
   return std::nullopt;
 }
 
-std::variant<store::Batch, std::string> sign_checkpoint(const store::Snapshot& snapshot, const LogKeys& keys,
-                                                        const std::string& origin, entry::Micros now) {
+std::variant<Signing, std::string> sign_checkpoint(const store::Snapshot& snapshot, const LogKeys& keys,
+                                                   const std::string& origin, entry::Micros now) {
   const auto last = read_signed_head(snapshot);
   if (last) {
     if (auto why = contradiction(snapshot, *last)) return *std::move(why);
@@ -50,11 +65,13 @@ std::variant<store::Batch, std::string> sign_checkpoint(const store::Snapshot& s
                                     merkle::tree_root(snapshot.size(), snapshot.node_reader())};
   const auto signers = keys.signers(checkpoint.size);
   const auto seconds = static_cast<std::uint64_t>(now / 1'000'000);
-  store::Batch batch;
-  batch.checkpoints.push_back(
+  Signing signing;
+  signing.head = {checkpoint.size, checkpoint.root};
+  signing.batch.checkpoints.push_back(
       {checkpoint.size, now, note::sign_note(checkpoint.body(), signers, seconds).encode()});
-  batch.meta[kSignedHead] = encode({checkpoint.size, checkpoint.root});
-  return batch;
+  const auto head = encode(signing.head);
+  signing.batch.meta[kSignedHead] = std::string(head.begin(), head.end());
+  return signing;
 }
 
 entry::Event genesis_event(const LogKeys& keys, const std::string& origin) {

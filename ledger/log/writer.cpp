@@ -32,8 +32,6 @@ entry::Micros ClockWatch::observe() {
   return wall;
 }
 
-std::optional<entry::Micros> ClockWatch::take_step() { return std::exchange(step_, std::nullopt); }
-
 void ClockWatch::started_behind(entry::Micros last_entry) {
   if (last_entry - wall_ > kSecond) step_ = wall_ - last_entry;
 }
@@ -41,6 +39,7 @@ void ClockWatch::started_behind(entry::Micros last_entry) {
 Writer::Writer(store::Store& store, const KeyFolder& folder, LogKeys& keys, const Options& options,
                Chain chain)
     : store_(store),
+      folder_(folder),
       keys_(keys),
       origin_(options.origin),
       disk_reserve_(options.disk_reserve),
@@ -198,7 +197,7 @@ void Writer::write(std::vector<Work>& works) {
       const entry::Micros now = clock_.observe();
       Group group(chain_, epochs_, store_.snapshot(), origin_);
       const bool news = std::ranges::any_of(works, [](const Work& work) { return !work.batch.empty(); });
-      if (const auto step = news ? clock_.take_step() : std::nullopt) {
+      if (const auto step = news ? clock_.step() : std::nullopt) {
         stepped = prepare_own(clock_event(*step));
         group.add_own(stepped.front(), now);
       }
@@ -232,6 +231,7 @@ void Writer::commit(Group& group, std::vector<Appended>& answers, const Chain& b
     refuse(error.what());
     return fail(Outcome::unknown, error.what());
   }
+  clock_.recorded();
   const std::scoped_lock lock(mutex_);
   head_.size = chain_.size();
   head_.root = chain_.root();
@@ -256,7 +256,7 @@ Appended Writer::append_own(const std::function<Own(std::uint64_t)>& make) {
   try {
     const entry::Micros now = clock_.observe();
     Group group(chain_, epochs_, store_.snapshot(), origin_);
-    if (const auto step = clock_.take_step()) {
+    if (const auto step = clock_.step()) {
       stepped = prepare_own(clock_event(*step));
       group.add_own(stepped.front(), now);
     }
@@ -351,10 +351,16 @@ void Writer::sign() {
   try {
     const auto signing = sign_checkpoint(store_.snapshot(), keys_, origin_, clock_.observe());
     if (const auto* why = std::get_if<std::string>(&signing)) return refuse(*why);
-    store_.commit(std::get<store::Batch>(signing));
-    signed_size_ = std::get<store::Batch>(signing).checkpoints.front().size;
+    const auto& [batch, head] = std::get<Signing>(signing);
+    remember_signed_head(folder_, head);
+    store_.commit(batch);
+    signed_size_ = head.size;
+    signing_fails_ = false;
   } catch (const store::Error& error) {
     if (error.fault() != store::Fault::full) refuse(error.what());
+  } catch (const Error& error) {  // it is tried again
+    if (!std::exchange(signing_fails_, true) && alarm_)
+      alarm_(true, std::string("no checkpoint is signed: ") + error.what());
   }
 }
 

@@ -24,8 +24,9 @@ class ClockWatch {
 
   // Reads the wall clock and remembers a step of more than a second since the last call.
   entry::Micros observe();
-  // The sum of the steps that have not been taken yet.
-  std::optional<entry::Micros> take_step();
+  // The sum of the steps that are not recorded yet.
+  std::optional<entry::Micros> step() const { return step_; }
+  void recorded() { step_.reset(); }
   // The last entry is later than now: the clock was set back while nothing was running.
   void started_behind(entry::Micros last_entry);
   entry::Micros steady() const { return clock_.steady(); }
@@ -103,6 +104,7 @@ class Writer {
   std::string disk_is_full() const;
 
   store::Store& store_;
+  const KeyFolder& folder_;
   LogKeys& keys_;
   std::string origin_;
   std::uint64_t disk_reserve_;
@@ -114,6 +116,7 @@ class Writer {
   Chain chain_;
   std::uint64_t signed_size_ = 0;
   entry::Micros signed_at_ = 0;
+  bool signing_fails_ = false;  // and it was said
   entry::Micros anchored_at_ = 0;
   entry::Micros kept_house_at_ = 0;
   Retention retention_;

@@ -251,6 +251,26 @@ TEST_F(Append, a_full_map_refuses_for_now_and_still_reads) {
   check_whole(*log);
 }
 
+TEST_F(Append, a_step_of_the_clock_is_recorded_also_if_a_full_map_refused_what_came_first) {
+  map_bytes_ = std::size_t{1} << 20;
+  const auto log = open();
+  const auto append_many = [&] {
+    std::vector<entry::Event> batch;
+    for (int i = 0; i < 200; ++i) batch.push_back(accepted("x"));
+    return log->append(entry::Author::hub, std::move(batch)).outcome;
+  };
+  while (append_many() == Outcome::durable) continue;
+  wall_ += 60'000'000;
+  EXPECT_EQ(append_many(), Outcome::busy);
+  const auto one = append(*log, accepted("x"));
+  ASSERT_EQ(one.outcome, Outcome::durable) << one.reason;
+  const auto before = entry_at(*log, one.seqs.at(0) - 1);
+  EXPECT_EQ(before.event, "clock.stepped");
+  EXPECT_EQ(before.plain.at("by-ms"), "60000");
+  const auto next = append(*log, accepted("x"));
+  EXPECT_EQ(next.seqs.at(0), one.seqs.at(0) + 1) << "and once";
+}
+
 TEST_F(Append, a_disk_that_is_nearly_full_takes_nothing_and_is_still_read) {
   Options little = options();
   little.disk_reserve = std::uint64_t{1} << 62;

@@ -207,6 +207,57 @@ TEST_F(Start, an_entry_lost_behind_a_signed_checkpoint_is_noticed) {
   EXPECT_EQ(log->checkpoint(), before) << "an inconsistent tree was signed";
 }
 
+// The copy is whole and says of itself that nothing is missing; the keys know better.
+TEST_F(Start, an_older_copy_of_the_ledger_is_not_signed_on) {
+  auto log = open();
+  append(*log, accepted("a"));
+  log->close();
+  log.reset();
+  std::filesystem::copy(folder_ / "ledger", folder_ / "backup");
+  log = open();
+  append(*log, accepted("b"));
+  log->close();
+  const auto newest = log->head();
+  log.reset();
+  std::filesystem::rename(folder_ / "ledger", folder_ / "newest");
+  std::filesystem::rename(folder_ / "backup", folder_ / "ledger");
+  log = open();
+  EXPECT_FALSE(log->head().writable);
+  EXPECT_NE(log->head().reason.find("the end of the ledger is missing"), std::string::npos)
+      << log->head().reason;
+  const auto before = log->checkpoint();
+  EXPECT_EQ(append(*log, accepted("c")).outcome, Outcome::busy);
+  log->close();
+  EXPECT_EQ(log->checkpoint(), before);
+  log.reset();
+  std::filesystem::remove_all(folder_ / "ledger");
+  std::filesystem::rename(folder_ / "newest", folder_ / "ledger");
+  log = open();
+  EXPECT_TRUE(log->head().writable) << log->head().reason;
+  EXPECT_EQ(log->head().root, newest.root);
+}
+
+TEST_F(Start, nothing_is_signed_that_the_keys_cannot_remember) {
+  std::atomic<int> said = 0;
+  Options watched = options();
+  watched.alarm = [&](bool, const std::string& what) { said += what.find("no checkpoint is signed") == 0; };
+  Log log(watched);
+  append(log, accepted("a"));
+  pass(1'000'000);
+  ASSERT_TRUE(soon([&] { return log.checkpoint()->find("\n2\n") != std::string::npos; }));
+  std::filesystem::create_directories(folder_ / "keys" / "signed.new" / "in the way");
+  EXPECT_EQ(append(log, accepted("b")).outcome, Outcome::durable);
+  pass(1'000'000);
+  ASSERT_TRUE(soon([&] { return said > 0; }));
+  pass(1'000'000);
+  EXPECT_EQ(append(log, accepted("c")).outcome, Outcome::durable);
+  EXPECT_EQ(said, 1);
+  EXPECT_NE(log.checkpoint()->find("\n2\n"), std::string::npos) << *log.checkpoint();
+  std::filesystem::remove_all(folder_ / "keys" / "signed.new");
+  pass(1'000'000);
+  EXPECT_TRUE(soon([&] { return log.checkpoint()->find("\n4\n") != std::string::npos; }));
+}
+
 TEST_F(Start, a_tree_that_contradicts_the_signed_head_is_never_signed) {
   auto log = open();
   append(*log, accepted("a"));
