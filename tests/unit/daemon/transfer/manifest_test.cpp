@@ -123,8 +123,7 @@ TEST_F(ManifestTest, AndItsFileMayBothComeUnderTemporaryNames) {
 TEST_F(ManifestTest, ThatDoesNotComeIsSaidAfterAnHour) {
   ASSERT_FALSE(put("oct.csv", "rows"));
   stage.ledger.now += 61 * kMinute;
-  for (int i = 0; i < 600 && stage.ledger.count("file.abandoned") == 0; ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  ASSERT_TRUE(stage.ledger.wait_for("file.abandoned"));
   EXPECT_EQ(code("file.abandoned"), "expired");
   EXPECT_NE(stage.ledger.last("file.abandoned")->committed.at("reason").find("oct.csv.sha256"),
             std::string::npos);

@@ -35,8 +35,7 @@ class ResumeTest : public testing::Test {
     return Stage::wait([&](Done done) { stage.exchange->close(upload, std::move(done)); });
   }
   void expect_abandoned(std::size_t count) {
-    for (int i = 0; i < 600 && stage.ledger.count("file.abandoned") < count; ++i)
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    stage.ledger.wait_for("file.abandoned", count);
     EXPECT_EQ(stage.ledger.count("file.abandoned"), count);
   }
   std::string code() const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
@@ -10,6 +11,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "daemon/transfer/exchange.h"
@@ -84,6 +86,12 @@ class FakeLedger {
     std::size_t found = 0;
     for (const Stored& one : stored) found += one.event.name == event ? 1U : 0U;
     return found;
+  }
+  // Waits until `least` entries of the event are stored: some follow the answer, from another thread.
+  bool wait_for(const std::string& event, std::size_t least = 1) const {
+    for (int i = 0; i < 600 && count(event) < least; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    return count(event) >= least;
   }
   std::optional<entry::Event> last(const std::string& event) const {
     const std::lock_guard lock(mutex_);

@@ -131,6 +131,7 @@ TEST_F(TreeTest, ATemporaryNameOfTwoSessionsIsThatClosedLast) {
   ASSERT_EQ(waiting(), 1U);
   EXPECT_EQ(Stage::opened(receiver.read_all("/collect/flow/oct.csv.age"), stage.beta), "the second");
   EXPECT_EQ(other.rename("/send/flow/oct.csv.part", "/send/flow/dec.csv"), sftp::Status::no_such_file);
+  ASSERT_TRUE(stage.ledger.wait_for("file.abandoned"));
   EXPECT_EQ(stage.ledger.last("file.abandoned")->plain.at("code"), "replaced");
 }
 
