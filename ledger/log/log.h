@@ -48,7 +48,7 @@ struct Options {
 inline constexpr std::size_t kMaxBatch = 1024;   // entries of one append; also the most that share a commit
 inline constexpr std::size_t kMaxQueued = 8192;  // entries
 inline constexpr std::size_t kMaxQueuedBytes = std::size_t{64} << 20;
-inline constexpr std::size_t kMaxReadBytes = std::size_t{8} << 20;
+inline constexpr std::size_t kMaxReadBytes = std::size_t{1} << 20;
 inline constexpr std::size_t kMaxReadHashes = 8192;
 
 enum class Outcome {

@@ -5,7 +5,6 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/read.hpp>
-#include <boost/asio/write.hpp>
 
 #include "ledger/service/journal.h"
 
@@ -14,6 +13,12 @@ namespace {
 
 constexpr std::size_t kMaxUnanswered = 4096;               // requests of one connection
 constexpr std::size_t kMaxUnsent = std::size_t{16} << 20;  // bytes of replies
+
+// There may be many readers, and every answer may be a megabyte: what they leave unread must fit in memory.
+constexpr std::size_t kMaxUnsentOfReader = std::size_t{1} << 20;
+
+// A buffer that was longer is given back.
+constexpr std::size_t kKeptBuffer = std::size_t{64} << 10;
 
 // A frame's memory is taken when its length is read. A hello is shorter, as is all that a reader, of whom
 // there may be many, may ask.
@@ -70,11 +75,11 @@ Appended appended_of(log::Appended&& from) {
 }  // namespace
 
 Connection::Connection(Hall& hall, Socket socket, uid_t peer)
-    : hall_(hall), socket_(std::move(socket)), hello_timer_(hall.io), peer_(peer) {}
+    : hall_(hall), socket_(std::move(socket)), timer_(hall.io), peer_(peer) {}
 
 void Connection::start(std::chrono::milliseconds hello_within) {
-  hello_timer_.expires_after(hello_within);
-  hello_timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+  timer_.expires_after(hello_within);
+  timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
     if (!error && !self->role_) self->end("said no hello in time");
   });
   read_prefix();
@@ -92,14 +97,14 @@ void Connection::end(const char* why) {
     say(Priority::notice, "a connection of uid " + std::to_string(peer_) + " is ended: it " + why);
   }
   boost::system::error_code ignored;
-  hello_timer_.cancel();
+  timer_.cancel();
   socket_.close(ignored);
   hall_.gone(this);
 }
 
 void Connection::read_prefix() {
   if (reading_ || ended_ || finishing_ || greeting_) return;
-  if (unanswered_ >= kMaxUnanswered || sending_.size() + waiting_.size() > kMaxUnsent) return;
+  if (holds_enough()) return;
   reading_ = true;
   asio::async_read(socket_, asio::buffer(prefix_),
                    [self = shared_from_this()](const boost::system::error_code& error, std::size_t) {
@@ -112,6 +117,11 @@ void Connection::read_prefix() {
                        return self->end("sent a longer frame than a reader has any use for");
                      self->read_body(*length);
                    });
+}
+
+bool Connection::holds_enough() const {
+  const std::size_t unsent = sending_.size() + waiting_.size();
+  return unanswered_ >= kMaxUnanswered || unsent > (role_ == Role::reader ? kMaxUnsentOfReader : kMaxUnsent);
 }
 
 void Connection::read_body(std::size_t length) {
@@ -164,7 +174,7 @@ void Connection::answer(std::uint64_t id, const Hello& hello) {
   }
   role_ = hello.role;
   greeting_ = true;
-  hello_timer_.cancel();
+  timer_.cancel();
   hall_.takes_role(hello.role, shared_from_this());
   // What the connection before it had queued is answered first, so that the head counts all of it.
   hall_.log.when_drained([self = shared_from_this(), id] {
@@ -330,13 +340,38 @@ void Connection::reply(std::uint64_t id, const std::function<std::string()>& fra
 void Connection::send() {
   if (!sending_.empty() || waiting_.empty() || ended_) return;
   sending_.swap(waiting_);
-  asio::async_write(socket_, asio::buffer(sending_),
-                    [self = shared_from_this()](const boost::system::error_code& error, std::size_t) {
-                      if (error) return self->end(nullptr);
-                      self->sending_.clear();
-                      self->send();
-                      self->go_on();
-                    });
+  send_rest(0);
+}
+
+void Connection::send_rest(std::size_t sent) {
+  if (ended_) return;
+  if (sent < sending_.size()) {
+    let_go_unless_read();
+    socket_.async_write_some(
+        asio::buffer(sending_) + sent,
+        [self = shared_from_this(), sent](const boost::system::error_code& error, std::size_t more) {
+          if (error) return self->end(nullptr);
+          self->send_rest(sent + more);
+        });
+    return;
+  }
+  timer_.cancel();
+  sending_.clear();
+  if (sending_.capacity() > kKeptBuffer) sending_.shrink_to_fit();
+  send();
+  go_on();
+}
+
+// Begins the time anew with every byte that is taken. Only the hub's connection is never ended by it: what
+// the hub appends is worth more than the memory of one connection.
+void Connection::let_go_unless_read() {
+  if (role_ == Role::hub) return;
+  timer_.expires_after(hall_.read_within);
+  timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+    if (error || self->sending_.empty() || self->timer_.expiry() > asio::steady_timer::clock_type::now())
+      return;
+    self->end("did not read what it asked for");
+  });
 }
 
 }  // namespace chancery::service

@@ -25,6 +25,8 @@ using Socket = asio::local::stream_protocol::socket;
 struct Hall {
   asio::io_context& io;
   log::Log& log;
+  // A peer that takes nothing of its replies for so long is ended.
+  std::chrono::milliseconds read_within;
   // Whether a peer of this uid may say hello in this role.
   std::function<bool(Role, uid_t)> admits;
   // Ends the connection that has this role, if there is one, and gives the role to the new one.
@@ -71,12 +73,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void reply(std::uint64_t id, const std::function<std::string()>& frame);
   void refuse(std::uint64_t id, std::string reason) { reply(id, Refusal{std::move(reason)}); }
   void send();
+  void send_rest(std::size_t sent);
+  void let_go_unless_read();
+  bool holds_enough() const;
   void go_on();
   Head head() const;
 
   Hall& hall_;
   Socket socket_;
-  asio::steady_timer hello_timer_;
+  asio::steady_timer timer_;  // the hello that is awaited; then, that the peer takes what it asked for
   uid_t peer_;
   std::optional<Role> role_;
   std::array<std::uint8_t, kPrefixBytes> prefix_{};

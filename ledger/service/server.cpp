@@ -76,7 +76,10 @@ struct Server::State {
         watchdog(io),
         deadline(io),
         hall{
-            io, log, [this](Role role, uid_t uid) { return admits(role, uid); },
+            io,
+            log,
+            options.read_within,
+            [this](Role role, uid_t uid) { return admits(role, uid); },
             [this](Role role, const std::shared_ptr<Connection>& connection) { take_role(role, connection); },
             [this](const Connection* connection) { forget(connection); }} {}
 

@@ -23,6 +23,7 @@ struct ServerOptions {
   uid_t hub_uid = 0;
   uid_t admin_uid = 0;
   std::chrono::milliseconds hello_within{10'000};  // a connection that has not said hello by then is ended
+  std::chrono::milliseconds read_within{60'000};   // one but the hub's that takes nothing for so long, too
   std::size_t connections = 64;
   std::size_t kept_for_administrator = 8;  // of those
 };

@@ -207,6 +207,81 @@ TEST_F(ServerTest, a_flood_that_is_never_read_is_held_back_and_others_are_served
   EXPECT_TRUE(other.receive());
 }
 
+// An answer that was made before the last entry was appended lacks it: those that the reader left unread.
+TEST_F(ServerTest, of_a_reader_that_does_not_read_few_answers_are_kept) {
+  start();
+  const RawClient hub = greeted(Role::hub);
+  const std::string long_name(4000, 'n');
+  Append batch;
+  for (int i = 0; i < 100; ++i) batch.batch.push_back(accepted(long_name));
+  ASSERT_TRUE(hub.send(encode(Request{2, batch})));
+  ASSERT_TRUE(hub.receive());
+  const RawClient reader = greeted(Role::reader);
+  constexpr std::uint64_t kAsked = 30;
+  for (std::uint64_t id = 2; id < 2 + kAsked; ++id)
+    ASSERT_TRUE(reader.send(encode(Request{id, GetEntries{1, 1024, true}})));
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  ASSERT_TRUE(hub.send(encode(Request{3, Append{{accepted("the last")}}})));
+  ASSERT_TRUE(hub.receive());
+  std::size_t kept = 0, bytes = 0;
+  for (std::uint64_t i = 0; i < kAsked; ++i) {
+    const auto reply = reader.receive();
+    ASSERT_TRUE(reply);
+    const auto& entries = std::get<EntriesReply>(reply->answer).entries;
+    ASSERT_GE(entries.size(), 100U);
+    if (entries.size() > 100) continue;
+    ++kept;
+    bytes += encode(*reply).size();
+  }
+  EXPECT_GT(bytes, std::size_t{1} << 20);
+  EXPECT_LT(bytes, std::size_t{5} << 19) << kept << " answers; the socket itself holds some";
+}
+
+TEST_F(ServerTest, an_answer_has_a_megabyte_at_most) {
+  start();
+  const RawClient hub = greeted(Role::hub);
+  const std::string long_name(4000, 'n');
+  Append batch;
+  for (int i = 0; i < 400; ++i) batch.batch.push_back(accepted(long_name));
+  ASSERT_TRUE(hub.send(encode(Request{2, batch})));
+  ASSERT_TRUE(hub.receive());
+  ASSERT_TRUE(hub.send(encode(Request{3, GetEntries{0, 1024, true}})));
+  const auto reply = hub.receive();
+  ASSERT_TRUE(reply);
+  EXPECT_LT(encode(*reply).size(), std::size_t{1} << 20);
+  EXPECT_GT(encode(*reply).size(), std::size_t{9} << 16);
+}
+
+TEST_F(ServerTest, who_takes_nothing_of_its_answers_is_let_go_and_who_takes_little_is_not) {
+  options_.read_within = std::chrono::milliseconds(1000);
+  start();
+  const RawClient hub = greeted(Role::hub);
+  Append batch;
+  for (int i = 0; i < 200; ++i) batch.batch.push_back(accepted(std::string(4000, 'n')));
+  ASSERT_TRUE(hub.send(encode(Request{2, batch})));
+  ASSERT_TRUE(hub.receive());
+  const std::string ask = encode(Request{2, GetEntries{0, 1024, true}});
+  const RawClient silent = greeted(Role::administrator);
+  const RawClient slow = greeted(Role::reader);
+  constexpr int kAsked = 6;
+  for (int i = 0; i < kAsked; ++i) {
+    ASSERT_TRUE(hub.send(ask));
+    ASSERT_TRUE(silent.send(ask));
+    ASSERT_TRUE(slow.send(ask));
+  }
+  for (int i = 0; i < kAsked; ++i) {  // 1.5 seconds in all
+    std::this_thread::sleep_for(std::chrono::milliseconds(250));
+    ASSERT_TRUE(slow.receive()) << "it is slow, but it reads";
+  }
+  int answered = 0;
+  while (answered < kAsked && silent.receive()) ++answered;
+  EXPECT_LT(answered, kAsked) << "what it does not read would be kept for ever";
+  for (int i = 0; i < kAsked; ++i) EXPECT_TRUE(hub.receive()) << "the hub's connection is not ended by it";
+  std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+  EXPECT_TRUE(slow.send(ask));
+  EXPECT_TRUE(slow.receive()) << "nothing was owed to it meanwhile";
+}
+
 TEST_F(ServerTest, more_connections_than_allowed_are_turned_away) {
   options_.connections = 3;
   start();
