@@ -1,6 +1,6 @@
 #include "ledger/entry/erasures.h"
 
-#include <algorithm>
+#include <utility>
 
 namespace chancery::entry {
 
@@ -18,12 +18,12 @@ std::optional<std::string> Erasures::add(const EntryView& entry) {
     return "its seqs are not a list of earlier entries";
   }
   if (begins) {
-    begun_.push_back({seqs, basis, *std::move(ranges)});
+    const auto other = std::exchange(begun_, Begun{entry.seq, seqs, basis, *std::move(ranges)});
+    if (other)
+      return "it begins an erasure, and that of entry " + std::to_string(other->at) + " had not ended";
   } else if (ends) {
-    const auto begun = std::ranges::find_if(
-        begun_, [&](const Begun& one) { return one.seqs == seqs && one.basis == basis; });
-    if (begun != begun_.end()) {
-      begun_.erase(begun);
+    if (begun_ && begun_->seqs == seqs && begun_->basis == basis) {
+      begun_.reset();
     }
     for (const SeqRange& range : *ranges) {
       mark(range, entry.seq);
@@ -59,8 +59,6 @@ std::optional<std::uint64_t> Erasures::erased_at(std::uint64_t seq) const {
   return std::prev(after)->second.at;
 }
 
-bool Erasures::is_being_erased(std::uint64_t seq) const {
-  return std::ranges::any_of(begun_, [&](const Begun& one) { return covers(one.ranges, seq); });
-}
+bool Erasures::is_being_erased(std::uint64_t seq) const { return begun_ && covers(begun_->ranges, seq); }
 
 }  // namespace chancery::entry

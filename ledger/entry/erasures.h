@@ -15,7 +15,7 @@ namespace chancery::entry {
 class Erasures {
  public:
   // Notes an entry; they come in order, and those of other events change nothing. Answers what is wrong with
-  // its `seqs`.
+  // its `seqs`, or that another erasure had not ended.
   [[nodiscard]] std::optional<std::string> add(const EntryView& entry);
 
   // The detail.erased entry that says that the details of entry `seq` are gone.
@@ -29,6 +29,7 @@ class Erasures {
     std::uint64_t at = 0;
   };
   struct Begun {
+    std::uint64_t at = 0;
     std::string seqs, basis;
     std::vector<SeqRange> ranges;
   };
@@ -37,7 +38,7 @@ class Erasures {
   std::map<std::uint64_t, Span> erased_;  // by its first entry; none overlap
   std::map<std::uint64_t, std::uint64_t>
       covered_;  // the same entries, first and last, in as few spans as there can be
-  std::vector<Begun> begun_;
+  std::optional<Begun> begun_;
 };
 
 }  // namespace chancery::entry

@@ -4,6 +4,7 @@
 
 #include "ledger/entry/entry.h"
 #include "ledger/note/log_policy.h"
+#include "ledger/note/named_key.h"
 
 namespace chancery::exports {
 namespace {
@@ -35,7 +36,7 @@ void PresentKeys::read(std::string_view entry) {
 
 void PresentKeys::add(std::string_view vkey) {
   const auto key = note::VerifierKey::parse(vkey);
-  if (key && std::ranges::find(keys_, *key) == keys_.end()) {
+  if (key && keys_.size() < note::kMaxNamedKeys && std::ranges::find(keys_, *key) == keys_.end()) {
     keys_.push_back(*key);
   }
 }

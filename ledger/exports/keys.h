@@ -15,7 +15,8 @@ class PresentKeys {
   // As they were after some first entries. These may be read once more.
   explicit PresentKeys(std::vector<note::VerifierKey> keys) : keys_(std::move(keys)) {}
 
-  // In order of their seqs. What is no entry, or names no key, changes nothing.
+  // In order of their seqs. What is no entry, or names no key, changes nothing; nor does a key beyond
+  // note::kMaxNamedKeys, which a ledger has not.
   void read(std::string_view entry);
 
   const std::vector<note::VerifierKey>& keys() const { return keys_; }

@@ -76,7 +76,7 @@ KeyChanged Rotation::apply(const AddKey& add) {
     return refused("there are " + std::to_string(kMaxGoodKeys) + " " + name_of(add.type) +
                    " keys already; retire one first");
   }
-  if (keys_.named().size() >= kMaxNamedKeys)
+  if (keys_.named().size() >= note::kMaxNamedKeys)
     return refused("the ledger names 4,096 keys: begin its successor");
   note::SigningKey key = keys_.spare(add.type);
   const note::VerifierKey named = key.verifier();

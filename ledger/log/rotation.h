@@ -10,7 +10,6 @@
 namespace chancery::log {
 
 inline constexpr std::size_t kMaxGoodKeys = 8;      // of a kind at once: a note has 64 lines at most
-inline constexpr std::size_t kMaxNamedKeys = 4096;  // in all: what one answer lists
 inline constexpr std::size_t kMaxReasonBytes = 4096;
 
 // Adds keys to those that sign and ends them, step by step: docs/ledger-service.md, "Rotating keys". On the

@@ -7,6 +7,8 @@
 
 namespace chancery::note {
 
+inline constexpr std::size_t kMaxNamedKeys = 4096;  // of one ledger, in all
+
 // A key that an entry of the log names, and how long it is good: docs/ledger-format.md, "Keys".
 struct NamedKey {
   std::uint64_t seq = 0;  // of log.genesis or log.key.add

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -31,7 +32,7 @@ class VerifierKey {
   const std::string& name() const { return name_; }
   std::uint32_t id() const { return id_; }
   std::string text() const;
-  bool operator==(const VerifierKey&) const = default;
+  auto operator<=>(const VerifierKey&) const = default;
 
   // Whether a signature line's bytes sign the text of a note. An ML-DSA-44 key signs checkpoints only.
   [[nodiscard]] bool verify(std::string_view text, std::span<const std::uint8_t> signature) const;

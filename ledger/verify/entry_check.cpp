@@ -121,6 +121,8 @@ void EntryCheck::note_key(std::uint64_t seq) {
     }
     if (known != events_.keys.end()) {
       findings_.add(seq, "it adds a key that entry " + std::to_string(known->seq) + " has named already");
+    } else if (events_.keys.size() >= note::kMaxNamedKeys) {
+      findings_.add(seq, "it adds a key, and a ledger names at most 4,096");
     } else {
       events_.keys.push_back({seq, *key, std::nullopt});
     }

@@ -40,7 +40,7 @@ HeadCheck::HeadCheck(const Source& source, const LogEvents& events, const TreeCh
   }
   for (const note::NamedKey& named : events.keys) {
     if (named.seq == 0) {
-      trusted_.push_back(named.key);
+      trusted_.insert(named.key);
     }
   }
 }
@@ -57,13 +57,11 @@ void HeadCheck::pin(std::span<const note::VerifierKey> keys) {
       findings_.add(std::nullopt, "the given key " + key.text().substr(0, key.name().size() + 9) +
                                       " is none that this ledger names");
     }
-    trusted_.push_back(key);
+    trusted_.insert(key);
   }
 }
 
-bool HeadCheck::trusts(const note::VerifierKey& key) const {
-  return std::ranges::find(trusted_, key) != trusted_.end();
-}
+bool HeadCheck::trusts(const note::VerifierKey& key) const { return trusted_.contains(key); }
 
 std::vector<note::VerifierKey> HeadCheck::keys_for(std::uint64_t size) const {
   std::vector<note::VerifierKey> keys;
@@ -89,7 +87,7 @@ bool HeadCheck::trust_keys_below(std::uint64_t size) {
   bool any = false;
   for (const note::NamedKey& named : events_.keys) {
     if (named.seq < size && !trusts(named.key)) {
-      trusted_.push_back(named.key);
+      trusted_.insert(named.key);
       any = true;
     }
   }
@@ -109,7 +107,7 @@ std::optional<note::Checkpoint> HeadCheck::read(std::string_view bytes, std::str
     return std::nullopt;
   }
   const auto keys = keys_for(checkpoint->size);
-  const auto has = [](const std::vector<note::VerifierKey>& among, note::KeyType type) {
+  const auto has = [](const auto& among, note::KeyType type) {
     return std::ranges::find(among, type, &note::VerifierKey::type) != among.end();
   };
   for (const note::KeyType type : {note::KeyType::ed25519, note::KeyType::ml_dsa_44}) {

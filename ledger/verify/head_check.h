@@ -1,5 +1,7 @@
 #pragma once
 
+#include <set>
+
 #include "ledger/verify/entry_check.h"
 #include "ledger/verify/tree_check.h"
 
@@ -46,7 +48,7 @@ class HeadCheck {
   const Demands& demands_;
   Findings& findings_;
   std::string origin_;
-  std::vector<note::VerifierKey> trusted_;
+  std::set<note::VerifierKey> trusted_;
   bool needs_both_ = false;  // kinds of signature: when all trusted keys are found
 };
 

@@ -102,6 +102,16 @@ TEST(Erasures, EndOnlyTheOneThatBegan) {
   EXPECT_EQ(erasures.erased_at(5), 21U);
 }
 
+TEST(Erasures, OneIsUnderWayAtATime) {
+  Erasures erasures;
+  EXPECT_EQ(add(erasures, 20, "erasure.begun", "5"), std::nullopt);
+  EXPECT_EQ(add(erasures, 21, "erasure.begun", "6"),
+            "it begins an erasure, and that of entry 20 had not ended");
+  EXPECT_EQ(add(erasures, 22, "detail.erased", "6"), std::nullopt);
+  EXPECT_FALSE(erasures.is_being_erased(6));
+  EXPECT_EQ(add(erasures, 23, "erasure.begun", "7"), std::nullopt);
+}
+
 TEST(Erasures, AreOfEarlierEntries) {
   Erasures erasures;
   for (const char* event : {"erasure.begun", "detail.erased", "hold.set", "hold.cleared"}) {

@@ -1,5 +1,8 @@
+#include <chrono>
+
 #include <gtest/gtest.h>
 
+#include "ledger/note/named_key.h"
 #include "tests/unit/ledger/verify/ledger_in_memory.h"
 
 // Who signed, what is anchored, and what is behind the commitments.
@@ -119,6 +122,25 @@ TEST(VerifyKeys, EntriesThatNameKeysWronglyAreFindings) {
   EXPECT_TRUE(finding("log.key.retire", next.verifier().text(), "12"));
   EXPECT_TRUE(finding("log.key.retire", first, "-"));
   EXPECT_TRUE(finding("log.key.retire", first, "13"));
+}
+
+// A forged ledger must not take time by the square of the keys it names.
+TEST(VerifyKeys, MoreKeysThanALedgerHasAreFindings) {
+  LedgerInMemory ledger = sound_ledger();
+  std::vector<std::uint8_t> bytes(32);
+  constexpr std::size_t kAdded = 40'000;
+  for (std::size_t i = 0; i < kAdded; ++i) {
+    bytes[0] = static_cast<std::uint8_t>(i);
+    bytes[1] = static_cast<std::uint8_t>(i >> 8U);
+    const note::VerifierKey key(note::KeyType::ed25519, LedgerInMemory::kOrigin, bytes);
+    ledger.append("log.key.add", {{"vkey", key.text()}, {"last-trusted-size", "-"}});
+    if (i == note::kMaxNamedKeys - 3) ledger.sign();
+  }
+  const auto began = std::chrono::steady_clock::now();
+  const Report report = ledger.check();
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(20));
+  EXPECT_TRUE(finds(report, 12 + note::kMaxNamedKeys - 2, "a ledger names at most 4,096"));
+  EXPECT_FALSE(finds(report, 12 + note::kMaxNamedKeys - 3, "a ledger names at most 4,096"));
 }
 
 TEST(VerifyAnchors, AnAnchoredCheckpointMustBeKeptAndTheSame) {
