@@ -27,63 +27,67 @@ class FolderReader : public LedgerReader {
   FolderReader(const std::string& folder, const std::string& keys)
       : store_(store::Store::open(folder, store::Mode::read_only)),
         keys_(keys.empty() ? nullptr : std::make_unique<Keys>(keys)),
-        snapshot_(store_.snapshot()) {
+        snapshot_(store_.snapshot()),
+        size_(snapshot_->size()) {
     if (keys_ != nullptr) {
-      if (snapshot_.size() > 0 && !log::are_keys_of(keys_->folder, snapshot_.entry(0))) {
+      if (size_ > 0 && !log::are_keys_of(keys_->folder, snapshot_->entry(0))) {
         throw std::invalid_argument(keys + ": these keys belong to another ledger than " + folder + ".");
       }
     }
   }
 
   std::string_view kind() const override { return "folder"; }
-  std::uint64_t size() override { return snapshot_.size(); }
+  std::uint64_t size() override { return size_; }
 
   verify::Source source() override {
-    verify::Source source = verify::source_of(snapshot_);
-    source.entries = [this](const verify::Source::VisitEntry& visit) { this->visit(0, visit); };
+    verify::Source source = verify::source_of(held());
+    source.entries = [this](const verify::Source::VisitEntry& visit) { visit_held(visit); };
     return source;
   }
 
   exports::Source export_source() override {
     return {newest_checkpoint().value_or(""),
-            [this](std::uint64_t from, const auto& visit) { snapshot_.visit_entries(from, visit); },
+            [this](std::uint64_t from, const auto& visit) { held().visit_entries(from, visit); },
             [this](std::uint64_t from, std::uint64_t end, const auto& visit) {
-              snapshot_.visit_hashes(from, [&](std::uint64_t index, const merkle::Hash& hash) {
+              held().visit_hashes(from, [&](std::uint64_t index, const merkle::Hash& hash) {
                 return index < end && visit(hash);
               });
             },
             [this](const auto& visit) {
-              snapshot_.visit_checkpoints(0, 0,
-                                          [&](std::uint64_t size, entry::Micros, std::string_view note) {
-                                            return visit(size, note);
-                                          });
+              held().visit_checkpoints(0, 0, [&](std::uint64_t size, entry::Micros, std::string_view note) {
+                return visit(size, note);
+              });
             }};
   }
 
+  // What is printed waits for who reads it, and a ledger whose snapshot is held meanwhile reuses no page: so
+  // none is.
   void visit(std::uint64_t from, const verify::Source::VisitEntry& visit) override {
-    snapshot_.visit_entries(from, [&](std::uint64_t seq, std::string_view text) {
-      if (keys_ == nullptr) {
-        return visit(seq, text, nullptr);
+    for (std::uint64_t seq = from; seq < size_;) {
+      const auto batch = read(seq);
+      snapshot_.reset();
+      for (const Read& one : batch) {
+        const verify::Openings given(one.openings);
+        if (!visit(seq++, one.text, keys_ == nullptr ? nullptr : &given)) {
+          return;
+        }
       }
-      const auto openings = this->openings(seq);
-      const verify::Openings given(openings);
-      return visit(seq, text, &given);
-    });
+    }
   }
 
   void visit_texts(const std::function<bool(std::string_view)>& visit) override {
-    snapshot_.visit_entries(0, [&](std::uint64_t, std::string_view text) { return visit(text); });
+    held().visit_entries(0, [&](std::uint64_t, std::string_view text) { return visit(text); });
   }
 
-  std::string entry(std::uint64_t seq) override { return std::string(snapshot_.entry(seq)); }
+  std::string entry(std::uint64_t seq) override { return std::string(held().entry(seq)); }
 
   std::optional<std::string> newest_checkpoint() override {
-    auto checkpoint = snapshot_.newest_checkpoint();
+    auto checkpoint = held().newest_checkpoint();
     return checkpoint ? std::optional(std::move(checkpoint->note)) : std::nullopt;
   }
 
   std::vector<log::NamedKey> keys() override {
-    auto named = log::named_keys(snapshot_);
+    auto named = log::named_keys(held());
     if (std::holds_alternative<std::string>(named)) {
       throw std::runtime_error(kNoKeys);
     }
@@ -91,7 +95,7 @@ class FolderReader : public LedgerReader {
   }
 
   std::vector<merkle::Hash> inclusion(std::uint64_t seq, std::uint64_t size) override {
-    return merkle::inclusion_proof(seq, size, snapshot_.node_reader());
+    return merkle::inclusion_proof(seq, size, held().node_reader());
   }
 
  private:
@@ -104,11 +108,51 @@ class FolderReader : public LedgerReader {
     log::Epochs epochs{folder};
     std::filesystem::file_time_type as_of;  // before the snapshot
   };
+  struct Read {
+    std::string text;
+    std::vector<opening::FieldOpening> openings;  // none without keys
+  };
+
+  store::Snapshot& held() {
+    if (!snapshot_) {
+      snapshot_ = store_.snapshot();
+    }
+    return *snapshot_;
+  }
+
+  // kEntriesAtOnce at most, and at least one.
+  std::vector<Read> read(std::uint64_t from) {
+    std::vector<Read> batch;
+    held().visit_entries(from, [&](std::uint64_t seq, std::string_view text) {
+      if (seq >= size_) {
+        return false;
+      }
+      batch.push_back(
+          {std::string(text), keys_ == nullptr ? std::vector<opening::FieldOpening>{} : openings(seq)});
+      return batch.size() < kEntriesAtOnce;
+    });
+    if (batch.empty()) {
+      throw std::runtime_error("the ledger has no entry " + std::to_string(from) +
+                               ": `chancery ledger verify` says what is wrong.");
+    }
+    return batch;
+  }
+
+  void visit_held(const verify::Source::VisitEntry& visit) {
+    held().visit_entries(0, [&](std::uint64_t seq, std::string_view text) {
+      if (keys_ == nullptr) {
+        return visit(seq, text, nullptr);
+      }
+      const auto openings = this->openings(seq);
+      const verify::Openings given(openings);
+      return visit(seq, text, &given);
+    });
+  }
 
   // None when they or their key are gone, or are not what was sealed. A key that was replaced since the
   // snapshot cannot open its rows, which is no fault of theirs.
   std::vector<opening::FieldOpening> openings(std::uint64_t seq) {
-    const auto sealed = snapshot_.opening(seq);
+    const auto sealed = held().opening(seq);
     if (sealed.empty()) {
       return {};
     }
@@ -121,7 +165,8 @@ class FolderReader : public LedgerReader {
 
   store::Store store_;
   std::unique_ptr<Keys> keys_;  // none: details are withheld
-  store::Snapshot snapshot_;
+  std::optional<store::Snapshot> snapshot_;
+  std::uint64_t size_;
 };
 
 // An export: details are never in one.

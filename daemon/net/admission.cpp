@@ -53,16 +53,13 @@ std::uint32_t points_of(std::optional<session::Refusal> why) {
 
 }  // namespace
 
-Admission::Admission(const hub::Limits& limits, std::function<double()> random, Clock clock)
+Admission::Admission(const hub::Limits& limits, Declared declared, std::function<double()> random,
+                     Clock clock)
     : limits_(limits),
+      declared_(std::move(declared)),
       random_(std::move(random)),
       clock_(std::move(clock)),
       bans_(std::chrono::seconds(limits.ban_seconds), std::chrono::seconds(limits.ban_longest_seconds)) {}
-
-void Admission::declare(network::Networks networks) {
-  const std::lock_guard lock(mutex_);
-  networks_ = std::move(networks);
-}
 
 std::variant<std::unique_ptr<Admission::Ticket>, session::Refusal> Admission::admit(
     const std::string& address) {
@@ -72,8 +69,8 @@ std::variant<std::unique_ptr<Admission::Ticket>, session::Refusal> Admission::ad
 }
 
 std::optional<session::Refusal> Admission::count(Ticket& ticket, const std::string& address) {
+  const auto network = declared_(address);
   const std::lock_guard lock(mutex_);
-  const auto network = networks_.find(address);
   ticket.declared_ = network.has_value();
   if (network) {
     std::string name = network->text();

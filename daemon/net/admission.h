@@ -24,8 +24,10 @@ namespace chancery::net {
 class Admission {
  public:
   using Clock = std::function<Bans::Time()>;
+  // The network that an agency declares now and an address lies in. Thread-safe.
+  using Declared = std::function<std::optional<network::Network>(const std::string& address)>;
   // `random` answers evenly from 0 to 1 (1 excluded).
-  Admission(const hub::Limits& limits, std::function<double()> random,
+  Admission(const hub::Limits& limits, Declared declared, std::function<double()> random,
             Clock clock = std::chrono::steady_clock::now);
 
   // One connection that came in; counts until it is destroyed. Used by one thread at a time.
@@ -53,9 +55,6 @@ class Admission {
     bool counted_ = false;  // last, when it counts
   };
 
-  // From now on these are the networks that agencies declare.
-  void declare(network::Networks networks);
-
   // A ticket for a connection from this IP address, or why not. From a tenth of the unauthenticated limit on,
   // connections are refused at random, 30 in a hundred at first and all at the limit, so that a flood does
   // not shut out everyone else.
@@ -66,10 +65,10 @@ class Admission {
   void leave(const Ticket& ticket);
 
   const hub::Limits limits_;
+  const Declared declared_;
   std::function<double()> random_;
   Clock clock_;
   std::mutex mutex_;
-  network::Networks networks_;
   Bans bans_;
   std::uint32_t unauthenticated_ = 0;
   std::map<std::string, std::uint32_t> per_source_, per_network_, per_account_;

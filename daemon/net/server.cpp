@@ -71,7 +71,8 @@ void block_signals() {
 struct Server::Impl {
   struct Seat;
 
-  Impl(const Settings& settings, const session::HostKey& key, session::Hooks given);
+  Impl(const Settings& settings, const session::HostKey& key, session::Hooks given,
+       Admission::Declared declared);
 
   void listen(const Settings& settings);
   void listen_for_proxies(const hub::ProxyListen& settings, std::uint32_t most);
@@ -115,10 +116,12 @@ struct Server::Impl::Seat {
   std::uint64_t number = 0;
 };
 
-Server::Impl::Impl(const Settings& settings, const session::HostKey& key, session::Hooks given)
+Server::Impl::Impl(const Settings& settings, const session::HostKey& key, session::Hooks given,
+                   Admission::Declared declared)
     : hooks(std::move(given)),
       unresponsive_seconds(settings.limits.unresponsive_seconds),
-      admission(settings.limits, [this] { return std::uniform_real_distribution<>(0, 1)(random); }),
+      admission(settings.limits, std::move(declared),
+                [this] { return std::uniform_real_distribution<>(0, 1)(random); }),
       ssh(key, settings.limits, settings.algorithms, hooks) {
   const std::uint32_t count =
       settings.io_threads > 0 ? settings.io_threads : std::max(1U, std::thread::hardware_concurrency());
@@ -206,8 +209,9 @@ void Server::Impl::blame(Admission::Ticket& ticket, std::optional<session::Refus
             " s: too many connections without a login.");
 }
 
-Server::Server(const Settings& settings, const session::HostKey& key, session::Hooks hooks)
-    : impl_(std::make_unique<Impl>(settings, key, std::move(hooks))) {}
+Server::Server(const Settings& settings, const session::HostKey& key, session::Hooks hooks,
+               Admission::Declared declared)
+    : impl_(std::make_unique<Impl>(settings, key, std::move(hooks), std::move(declared))) {}
 
 Server::~Server() { stop(); }
 
@@ -216,8 +220,6 @@ std::uint16_t Server::port() const { return impl_->listener->port(); }
 std::uint16_t Server::proxy_port() const {
   return impl_->proxy_listener ? impl_->proxy_listener->port() : std::uint16_t{0};
 }
-
-void Server::declare(network::Networks networks) { impl_->admission.declare(std::move(networks)); }
 
 void Server::start() {
   asio::post(impl_->threads.front()->context, [impl = impl_.get()] {

@@ -6,10 +6,10 @@
 #include <stdexcept>
 #include <string>
 
+#include "daemon/net/admission.h"
 #include "daemon/session/host_key.h"
 #include "daemon/session/session.h"
 #include "policies/hub/hub.h"
-#include "policies/network/network.h"
 
 namespace chancery::net {
 
@@ -30,8 +30,10 @@ struct Settings {
 // Accepts SSH connections and serves each on one of the I/O threads.
 class Server {
  public:
-  // Listens, but accepts nothing yet. Throws Error, or session::Error.
-  Server(const Settings& settings, const session::HostKey& key, session::Hooks hooks);
+  // Listens, but accepts nothing yet. `declared` is called on the I/O threads. Throws Error, or
+  // session::Error.
+  Server(const Settings& settings, const session::HostKey& key, session::Hooks hooks,
+         Admission::Declared declared);
   // Stops, and waits for the I/O threads.
   ~Server();
   Server(const Server&) = delete;
@@ -39,9 +41,6 @@ class Server {
 
   std::uint16_t port() const;
   std::uint16_t proxy_port() const;  // 0: load balancers are not listened for
-
-  // From now on these are the networks that agencies declare. Thread-safe.
-  void declare(network::Networks networks);
 
   // Starts the I/O threads and accepts. Signals are blocked in those threads.
   void start();

@@ -154,16 +154,9 @@ void raise_descriptor_limit() {
   (void)::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-network::Networks networks_of(const route::Policy& policy) {
-  std::vector<network::Network> all;
-  for (const auto& [id, agency] : policy.agencies)
-    all.insert(all.end(), agency.networks.begin(), agency.networks.end());
-  return network::Networks(all);
-}
-
 // SIGHUP: all of the new policy or nothing of it. What else chancery.toml says needs a restart.
 void reload(const std::filesystem::path& directory, const config::Config& running,
-            transfer::Exchange& exchange, net::Server& server) {
+            transfer::Exchange& exchange) {
   ::sd_notify(0, "RELOADING=1");
   toml::Mistakes mistakes;
   const auto loaded = config::load(directory, mistakes);
@@ -175,8 +168,7 @@ void reload(const std::filesystem::path& directory, const config::Config& runnin
   } else {
     try {
       exchange.activate(loaded->policy);
-      server.declare(networks_of(*loaded->policy));
-      log("reloaded: the policy in force is " + loaded->policy->hash);
+      log("reloaded");
     } catch (const std::exception& error) {
       log(std::string("reload refused: ") + error.what());
     }
@@ -242,8 +234,9 @@ int serve(const std::filesystem::path& directory) {
   {
     net::Server server({settings.listen_address, settings.listen_port, settings.io_threads, settings.limits,
                         settings.proxy_listen, settings.algorithms},
-                       key, hooks_of(hub));
-    server.declare(networks_of(*config->policy));
+                       key, hooks_of(hub), [&exchange](const std::string& address) {
+                         return exchange.policy()->networks.find(address);
+                       });
     server.start();
     ::sd_notify(0, "READY=1");
     log("ready on " + settings.listen_address + " port " + std::to_string(server.port()) + ", host key " +
@@ -254,7 +247,7 @@ int serve(const std::filesystem::path& directory) {
           std::to_string(server.proxy_port()));
     signals.wait_for_stop([&] {
       announcement.read();
-      reload(directory, *config, exchange, server);
+      reload(directory, *config, exchange);
     });
     ::sd_notify(0, "STOPPING=1");
     auditing.stop();

@@ -20,6 +20,7 @@ struct Problem {
   enum class Kind { denied, not_found, failed };
   Kind kind = Kind::failed;
   std::string sentence;
+  std::string code = {};  // under which the ledger records it as a refusal; empty: it does not
 };
 
 // Told once how a request ended: nullopt is success. Called on any thread; must not block.

@@ -158,16 +158,31 @@ void Exchange::State::refuse(const Caller& caller, const std::string& route, con
 }
 
 void Exchange::activate(const std::shared_ptr<const route::Policy>& policy) {
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (state_->awaited)
+      throw std::runtime_error("the ledger has not answered about the policy " + *state_->awaited +
+                               " yet, which comes into force when it has its entries; reload again then");
+  }
   route::keep_policy(*policy, state_->settings.policies);
   const auto in_force = [state = state_.get(), policy](bool durable) {
-    if (!durable) return;
-    const std::lock_guard lock(state->mutex);
-    state->policy = policy;
+    bool later = false;
+    {
+      const std::lock_guard lock(state->mutex);
+      state->awaited.reset();
+      later = durable && state->policy != nullptr;  // the first is told of by the start
+      if (durable) state->policy = policy;
+    }
+    if (later) state->log("the policy in force is " + policy->hash);
   };
   std::vector<entry::Event> events = activation_events(*policy, state_->projection.activation());
   if (events.empty()) return in_force(true);
   auto told = std::make_shared<std::promise<service::Appended>>();
   auto answer = told->get_future();
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->awaited = policy->hash;
+  }
   state_->recorder.record(
       std::move(events), [told](const service::Appended& appended) { told->set_value(appended); }, in_force);
   const bool answered = answer.wait_for(kActivationDeadline) == std::future_status::ready;
@@ -182,16 +197,25 @@ void Exchange::activate(const std::shared_ptr<const route::Policy>& policy) {
 std::shared_ptr<const route::Policy> Exchange::policy() const { return state_->in_force(); }
 
 void Exchange::open_delivery(const Caller& caller, const Delivery& delivery, const Counter::Opened& done) {
-  state_->counter.open(caller, delivery, state_->strand(), done);
+  using Result = std::variant<std::shared_ptr<Reading>, Problem>;
+  state_->counter.open(caller, delivery, state_->strand(), [this, caller, delivery, done](Result result) {
+    const auto* problem = std::get_if<Problem>(&result);
+    if (problem != nullptr) record_problem(caller, delivery, *problem);
+    done(std::move(result));
+  });
 }
 
 void Exchange::acknowledge(const Caller& caller, const Delivery& delivery, const Done& done) {
-  state_->counter.acknowledge(
-      caller, delivery, [this, caller, delivery, done](std::optional<Problem> problem) {
-        if (problem && problem->kind == Problem::Kind::denied)
-          return state_->refuse(caller, delivery.route, delivery.shown_name, "not-collected", *problem, done);
-        done(std::move(problem));
-      });
+  state_->counter.acknowledge(caller, delivery,
+                              [this, caller, delivery, done](std::optional<Problem> problem) {
+                                if (problem) record_problem(caller, delivery, *problem);
+                                done(std::move(problem));
+                              });
+}
+
+void Exchange::record_problem(const Caller& caller, const Delivery& delivery, const Problem& problem) {
+  if (problem.code.empty()) return;
+  state_->refuse(caller, delivery.route, delivery.shown_name, problem.code, problem, {});
 }
 
 std::variant<std::shared_ptr<void>, Problem> Exchange::take_seat(const Caller& caller) {

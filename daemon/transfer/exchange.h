@@ -120,6 +120,8 @@ class Exchange {
 
  private:
   struct State;
+  // If it is a refusal that the ledger records.
+  void record_problem(const Caller& caller, const Delivery& delivery, const Problem& problem);
   std::unique_ptr<State> state_;
 };
 

@@ -88,6 +88,7 @@ struct Exchange::State {
   mutable std::mutex mutex;
   bool stopping = false;
   std::shared_ptr<const route::Policy> policy;
+  std::optional<std::string> awaited;  // the hash of a policy of whose entries the ledger has not told
   std::map<std::string, std::shared_ptr<std::atomic<std::uint64_t>>> early;  // by account
 };
 

@@ -21,10 +21,13 @@ entry::Event delivery_event(const std::string& name, const Caller& caller, const
   return event;
 }
 
+constexpr const char* kLedgerUnavailable = "ledger-unavailable";
+
 Problem not_recorded() {
   return {Problem::Kind::failed,
           "The hub cannot record who reads what at the moment, so nothing can be collected. Please try again "
-          "later."};
+          "later.",
+          kLedgerUnavailable};
 }
 
 }  // namespace
@@ -151,10 +154,12 @@ void Counter::acknowledge(const Caller& caller, const Delivery& delivery, const 
     return done(
         Problem{Problem::Kind::denied,
                 "This delivery has not been collected whole. Download it first; removing it then says that "
-                "you take responsibility for it."});
+                "you take responsibility for it.",
+                "not-collected"});
   if (!recorder_.available())
     return done(Problem{Problem::Kind::failed,
-                        "The hub cannot record the acknowledgement at the moment. Please try again later."});
+                        "The hub cannot record the acknowledgement at the moment. Please try again later.",
+                        kLedgerUnavailable});
   {
     const std::lock_guard lock(mutex_);
     if (!acknowledging_.insert(delivery.object).second)
@@ -165,7 +170,8 @@ void Counter::acknowledge(const Caller& caller, const Delivery& delivery, const 
       [done](const service::Appended& appended) {
         if (appended.outcome == service::Outcome::durable) return done(std::nullopt);
         done(Problem{Problem::Kind::failed,
-                     "The hub could not record the acknowledgement. Please try again later."});
+                     "The hub could not record the acknowledgement. Please try again later.",
+                     kLedgerUnavailable});
       },
       // Of an unknown outcome it is still being acknowledged, and by nobody else.
       [this, object = delivery.object](bool durable) {

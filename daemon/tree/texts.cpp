@@ -71,7 +71,7 @@ constexpr std::array kAdvice = {
     Advice{"quota-files", "Nothing of the file was kept. Upload it again after midnight."},
     Advice{"quota-bytes", "Nothing of the file was kept. Upload it again after midnight."},
     Advice{"quota-sessions", "Close a session of your agency, or wait until one has ended."},
-    Advice{"ledger-unavailable", "Nothing of the file was kept. Upload it again later."},
+    Advice{"ledger-unavailable", "Nothing was changed, and nothing of an upload was kept. Try again later."},
 };
 
 std::string what_to_do(const transfer::Transfer& transfer, std::string_view agency) {

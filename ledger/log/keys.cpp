@@ -143,7 +143,7 @@ std::optional<std::vector<std::uint8_t>> KeyFolder::read_if_there(const std::str
 // Writes `secret` whole to the disk, under a name that nothing reads.
 std::filesystem::path KeyFolder::write_draft(const std::string& name,
                                              std::span<const std::uint8_t> secret) const {
-  const auto draft = path_ / (name + kDraft);
+  auto draft = path_ / (name + kDraft);
   ::unlink(draft.c_str());  // left by a start that was interrupted, before its name was given
   const File file(::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400));
   if (file.handle() < 0) fail_errno(draft);

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <compare>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <variant>
 #include <vector>
 
@@ -32,7 +32,10 @@ class VerifierKey {
   const std::string& name() const { return name_; }
   std::uint32_t id() const { return id_; }
   std::string text() const;
-  auto operator<=>(const VerifierKey&) const = default;
+  bool operator==(const VerifierKey&) const = default;
+  bool operator<(const VerifierKey& other) const {
+    return std::tie(type_, name_, public_key_) < std::tie(other.type_, other.name_, other.public_key_);
+  }
 
   // Whether a signature line's bytes sign the text of a note. An ML-DSA-44 key signs checkpoints only.
   [[nodiscard]] bool verify(std::string_view text, std::span<const std::uint8_t> signature) const;

@@ -154,6 +154,23 @@ void check_routes(Everything& all) {
   }
 }
 
+// Every route may end and as many others begin in one activation, which is one append to the ledger.
+void check_number_of_routes(const std::filesystem::path& directory, std::size_t routes,
+                            toml::Mistakes& mistakes) {
+  if (routes > kMostRoutes) {
+    mistakes.push_back({(directory / "routes").string(), 1, 1,
+                        std::to_string(routes) + " routes: expected at most " + std::to_string(kMostRoutes)});
+  }
+}
+
+network::Networks networks_of(const Policy& policy) {
+  std::vector<network::Network> all;
+  for (const auto& [id, agency] : policy.agencies) {
+    all.insert(all.end(), agency.networks.begin(), agency.networks.end());
+  }
+  return network::Networks(all);
+}
+
 template <typename Value>
 void take_values(Folder<Value>& folder, std::map<std::string, Value, std::less<>>& values) {
   for (auto& [stem, loaded] : folder) {
@@ -213,6 +230,7 @@ std::optional<Policy> load_policy(const std::filesystem::path& directory, std::s
   check_agencies(all);
   check_parties(all);
   check_routes(all);
+  check_number_of_routes(directory, all.routes.size(), found);
   if (!calendar::is_timezone(timezone)) {
     found.push_back({(directory / "chancery.toml").string(), 1, 1,
                      "the timezone " + in_quotes(timezone) + " is not in the tz database"});
@@ -225,6 +243,7 @@ std::optional<Policy> load_policy(const std::filesystem::path& directory, std::s
   take_values(all.agencies, policy.agencies);
   take_values(all.agreements, policy.agreements);
   take_values(all.routes, policy.routes);
+  policy.networks = networks_of(policy);
   policy.timezone = std::move(timezone);
   policy.hash = identity(policy.files);
   return policy;

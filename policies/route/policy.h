@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "policies/agreement/agreement.h"
+#include "policies/network/network.h"
 #include "policies/toml/document.h"
 
 // Routes, and the policy: all agencies, agreements and routes together (docs/policy.md).
@@ -41,11 +43,14 @@ struct Login {
 
 // All of the policy at one moment, immutable once loaded. Identified by `hash`: the SHA-256 (hex) of the
 // lines that `sha256sum` prints for its files, paths in byte order.
+inline constexpr std::size_t kMostRoutes = 500;
+
 struct Policy {
   std::map<std::string, agreement::Agency, std::less<>> agencies;
   std::map<std::string, agreement::Agreement, std::less<>> agreements;
   std::map<std::string, Route, std::less<>> routes;
   std::string timezone = "Europe/London";
+  network::Networks networks;  // those of all agencies
   std::string hash;
   std::map<std::string, std::string> files;  // path relative to the directory -> bytes
 

@@ -1,9 +1,32 @@
 """`chancery ledger` over a ledger that a running hub writes, and over its folder."""
 
+import ctypes
 import json
+import subprocess
 import unittest
 
 import hub as hubs
+
+
+LMDB_READ_ONLY = 0x20000
+
+
+def readers(folder):
+    """{process: whether it holds a snapshot} of those that an LMDB environment knows of, as mdb_stat -r tells it."""
+    lmdb = ctypes.CDLL("liblmdb.so.0")
+    environment = ctypes.c_void_p()
+    rows = []
+    line = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)(lambda text, _: rows.append(text.split()) or 0)
+    if lmdb.mdb_env_create(ctypes.byref(environment)):
+        raise AssertionError("no environment")
+    try:
+        if error := lmdb.mdb_env_open(environment, bytes(folder), LMDB_READ_ONLY, 0o600):
+            raise AssertionError(f"{folder} cannot be opened: {error}")
+        if (result := lmdb.mdb_reader_list(environment, line, None)) < 0:
+            raise AssertionError(f"the readers cannot be listed: {result}")
+    finally:
+        lmdb.mdb_env_close(environment)
+    return {int(row[0]): row[2] != b"-" for row in rows if row[0].isdigit()}
 
 
 class Ledger(unittest.TestCase):
@@ -65,6 +88,22 @@ class Ledger(unittest.TestCase):
         done = self.hub.chancery("ledger", "verify", "--keys", self.hub.root / "none", self.hub.path("ledger"), check=False)
         self.assertEqual(done.returncode, 2)
         self.assertFalse((self.hub.root / "none").exists())
+
+    def test_a_page_that_is_left_open_holds_no_snapshot(self):
+        subprocess.run([hubs.BIN / "ledger_fill", self.hub.path("ledger"), self.hub.path("ledger_keys"),
+                        self.hub.settings["origin"], "3000", self.hub.sender, self.hub.receiver, self.hub.route["id"]],
+                       check=True)
+        with subprocess.Popen([hubs.BIN / "chancery", "ledger", "show", "--keys", self.hub.path("ledger_keys"),
+                               self.hub.path("ledger")], stdout=subprocess.PIPE) as show:
+            try:
+                first = show.stdout.readline()
+                hubs.wait_until("the pipe is full and the ledger is let go of",
+                                lambda: not readers(self.hub.path("ledger")).get(show.pid))
+                entries = [first, *show.stdout]
+            finally:
+                show.kill()
+        self.assertGreaterEqual(len(entries), 3000)
+        self.assertEqual([int(line.split()[0]) for line in entries], list(range(len(entries))), "read on without a gap")
 
 
 if __name__ == "__main__":

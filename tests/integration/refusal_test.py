@@ -150,10 +150,14 @@ class Refusals(unittest.TestCase):
         self.assertLess(time.monotonic() - started, 60)
         reading = self.hub.sftp(self.hub.receiver, f"get {self.hub.collect_folder()}/before.csv.age {self.hub.root}/x", check=False)
         self.assertNotEqual(reading.returncode, 0)
+        self.assertIn("nothing can be collected", reading.stderr)
         self.assertNotIn("during.csv", self.hub.sftp(self.hub.receiver, f"ls {self.hub.collect_folder()}").stdout)
         self.hub.start_ledgerd()
         wait_until("the hub takes files again", lambda: self.put("after.csv", check=False).returncode == 0, 30)
-        wait_until("the refusals are recorded", lambda: "ledger-unavailable" in self.codes(), 90)
+        refused = {self.hub.sender, self.hub.receiver}
+        wait_until("the refusals are recorded", lambda: refused == {
+            e["plain"]["agency"] for e in self.hub.entries() if e["plain"].get("code") == "ledger-unavailable"}, 90)
+        self.assertIn("Nothing was changed", "\n".join(self.hub.receipts(self.hub.receiver).values()))
         self.hub.verify()
 
     def test_before_the_log_in_a_stranger_and_an_account_hear_the_same(self):

@@ -264,8 +264,9 @@ int main(int count, char** arguments) {
   };
 
   const auto key = session::load_or_make_host_key(arguments[1]);
-  net::Server server(settings, key, hooks);
-  server.declare(network::Networks({*network::Network::parse(kDeclared)}));
+  const network::Networks declared({*network::Network::parse(kDeclared)});
+  net::Server server(settings, key, hooks,
+                     [&declared](const std::string& address) { return declared.find(address); });
   server.start();
   say("host_key " + key.public_line() + " " + key.fingerprint());
   if (settings.proxy_listen) say("proxy_port " + std::to_string(server.proxy_port()));

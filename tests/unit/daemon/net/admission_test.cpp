@@ -8,6 +8,9 @@ namespace chancery::net {
 namespace {
 
 using session::Refusal;
+// What no agency has declared.
+std::optional<network::Network> nobodys(const std::string&) { return std::nullopt; }
+
 using Held = std::vector<std::unique_ptr<Admission::Ticket>>;
 
 // Admits and keeps, or answers why not.
@@ -19,7 +22,7 @@ std::optional<Refusal> admit(Admission& admission, Held& held, const std::string
 }
 
 TEST(Admission, LimitsTheConnectionsOfOneSource) {
-  Admission admission({.connections_per_source = 2}, [] { return 0.99; });
+  Admission admission({.connections_per_source = 2}, nobodys, [] { return 0.99; });
   Held held;
   EXPECT_EQ(admit(admission, held, "a"), std::nullopt);
   EXPECT_EQ(admit(admission, held, "a"), std::nullopt);
@@ -30,7 +33,7 @@ TEST(Admission, LimitsTheConnectionsOfOneSource) {
 }
 
 TEST(Admission, ALoginNoLongerCountsAgainstItsSource) {
-  Admission admission({.connections_per_source = 1, .sessions_per_account = 2}, [] { return 0.99; });
+  Admission admission({.connections_per_source = 1, .sessions_per_account = 2}, nobodys, [] { return 0.99; });
   Held held;
   ASSERT_EQ(admit(admission, held, "a"), std::nullopt);
   ASSERT_TRUE(held[0]->log_in("alice"));
@@ -43,7 +46,7 @@ TEST(Admission, ALoginNoLongerCountsAgainstItsSource) {
 }
 
 TEST(Admission, RefusesEveryoneAtTheUnauthenticatedLimit) {
-  Admission admission({.unauthenticated = 3, .connections_per_source = 1}, [] { return 0.99; });
+  Admission admission({.unauthenticated = 3, .connections_per_source = 1}, nobodys, [] { return 0.99; });
   Held held;
   for (const char* source : {"a", "b", "c"}) EXPECT_EQ(admit(admission, held, source), std::nullopt);
   EXPECT_EQ(admit(admission, held, "d"), Refusal::unauthenticated_limit);
@@ -53,7 +56,8 @@ TEST(Admission, RefusesEveryoneAtTheUnauthenticatedLimit) {
 
 TEST(Admission, DropsSomeAtRandomFromATenthOfTheLimitOn) {
   double chance = 0.0;
-  Admission admission({.unauthenticated = 100, .connections_per_source = 1000}, [&] { return chance; });
+  Admission admission({.unauthenticated = 100, .connections_per_source = 1000}, nobodys,
+                      [&] { return chance; });
   Held held;
   for (int i = 0; i < 10; ++i) EXPECT_EQ(admit(admission, held, "a"), std::nullopt);
   EXPECT_EQ(admit(admission, held, "a"), Refusal::unauthenticated_limit);
@@ -66,7 +70,7 @@ TEST(Admission, DropsSomeAtRandomFromATenthOfTheLimitOn) {
 }
 
 TEST(Admission, ARefusalLeavesNothingCounted) {
-  Admission admission({.unauthenticated = 2, .connections_per_source = 1}, [] { return 0.99; });
+  Admission admission({.unauthenticated = 2, .connections_per_source = 1}, nobodys, [] { return 0.99; });
   Held held;
   ASSERT_EQ(admit(admission, held, "a"), std::nullopt);
   for (int i = 0; i < 100; ++i) EXPECT_EQ(admit(admission, held, "a"), Refusal::source_limit);
@@ -78,14 +82,14 @@ TEST(Admission, ARefusalLeavesNothingCounted) {
 // With one network that an agency declares, and a clock that stands still unless it is moved.
 struct Declared {
   Bans::Time now{};
+  network::Networks networks{{*network::Network::parse("192.0.2.0/24")}};
   Admission admission;
   Held held;
 
   explicit Declared(const hub::Limits& limits)
       : admission(
-            limits, [] { return 0.99; }, [this] { return now; }) {
-    admission.declare(network::Networks({*network::Network::parse("192.0.2.0/24")}));
-  }
+            limits, [this](const std::string& address) { return networks.find(address); },
+            [] { return 0.99; }, [this] { return now; }) {}
   std::optional<Refusal> admit(const std::string& address) { return net::admit(admission, held, address); }
   // A connection that ends without a login.
   std::optional<Bans::Length> offend(const std::string& address, std::optional<Refusal> why) {
@@ -157,7 +161,7 @@ TEST(Admission, TakesOtherNetworksAtAnyTime) {
   Declared door({.reserved = 1});
   ASSERT_EQ(door.admit("192.0.2.7"), std::nullopt);
   EXPECT_NE(door.offend("198.51.100.1", Refusal::flood), std::nullopt);
-  door.admission.declare(network::Networks({*network::Network::parse("198.51.100.0/24")}));
+  door.networks = network::Networks({*network::Network::parse("198.51.100.0/24")});
   EXPECT_EQ(door.admit("198.51.100.1"), std::nullopt) << "declared, it is no longer banned";
   door.held.clear();
   EXPECT_NE(door.offend("192.0.2.7", Refusal::flood), std::nullopt);

@@ -197,6 +197,16 @@ TEST_F(PolicyFiles, FoldersMustBeThereAndReal) {
   EXPECT_EQ(mistakes(), Texts{"routes:1:1: this is not a directory: expected one, and not a link to it"});
 }
 
+TEST_F(PolicyFiles, HaveRoutesOfWhichAllCanBeReplacedInOneAppend) {
+  for (std::size_t i = 1; i < kMostRoutes; ++i) {
+    const std::string id = "route-" + std::to_string(i);
+    write("routes/" + id + ".toml", route(id, "from = [\"acute\"]\nto = [\"council\"]\n"));
+  }
+  EXPECT_EQ(load().routes.size(), 500U);
+  write("routes/more.toml", route("more", "from = [\"acute\"]\nto = [\"council\"]\n"));
+  EXPECT_EQ(mistakes(), Texts{"routes:1:1: 501 routes: expected at most 500"});
+}
+
 TEST_F(PolicyFiles, AreRefusedInATimezoneThatIsNot) {
   toml::Mistakes found;
   EXPECT_FALSE(load_policy(directory_, "Europe/Londn", found));
