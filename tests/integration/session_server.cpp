@@ -228,12 +228,14 @@ int main(int count, char** arguments) {
     if (betraying.count() > 0 && user == "alice") std::this_thread::sleep_for(betraying);
     return keys.contains({user, type, blob});
   };
+  // Read here, since sessions log in on several threads.
+  const bool sink = options["sink"] != 0;
+  const bool stalled = options["stalled"] != 0;
   hooks.logged_in = [&](const session::Peer& peer) {
     fail_for(kLoggedIn, peer.user);
     say("serving " + peer.user);
-    auto shelf = std::make_shared<Shelf>(files, options["sink"] != 0);
+    auto shelf = std::make_shared<Shelf>(files, sink);
     session::Served served;
-    const bool stalled = options["stalled"] != 0;
     auto kept = std::make_shared<std::vector<std::pair<Request, session::Answer>>>();
     served.request = [&worker, shelf, stalled, kept, fail_for, user = peer.user](Request request,
                                                                                  session::Answer answer) {

@@ -477,7 +477,8 @@ class Unread(Bounds):
             go_on.set()
             self.assertIsNotNone(ended, "all was taken")
             self.assertGreater(sent, 20_000)
-            self.assertLess(self.resident() - before, 8 * MIB)
+            if not os.environ.get("CHANCERY_SANITIZE"):  # which keeps what was freed
+                self.assertLess(self.resident() - before, 8 * MIB)
             self.server.expect("ended: the client asks and does not read the answers")
 
     def test_a_client_that_reads_may_ask_as_often(self):
