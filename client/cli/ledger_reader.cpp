@@ -127,8 +127,7 @@ class FolderReader : public LedgerReader {
       if (seq >= size_) {
         return false;
       }
-      batch.push_back(
-          {std::string(text), keys_ == nullptr ? std::vector<opening::FieldOpening>{} : openings(seq)});
+      batch.push_back({std::string(text), openings(seq)});
       return batch.size() < kEntriesAtOnce;
     });
     if (batch.empty()) {
@@ -140,18 +139,18 @@ class FolderReader : public LedgerReader {
 
   void visit_held(const verify::Source::VisitEntry& visit) {
     held().visit_entries(0, [&](std::uint64_t seq, std::string_view text) {
-      if (keys_ == nullptr) {
-        return visit(seq, text, nullptr);
-      }
       const auto openings = this->openings(seq);
       const verify::Openings given(openings);
-      return visit(seq, text, &given);
+      return visit(seq, text, keys_ == nullptr ? nullptr : &given);
     });
   }
 
-  // None when they or their key are gone, or are not what was sealed. A key that was replaced since the
-  // snapshot cannot open its rows, which is no fault of theirs.
+  // None without keys, when they or their key are gone, or when they are not what was sealed. A key that was
+  // replaced since the snapshot cannot open its rows, which is no fault of theirs.
   std::vector<opening::FieldOpening> openings(std::uint64_t seq) {
+    if (keys_ == nullptr) {
+      return {};
+    }
     const auto sealed = held().opening(seq);
     if (sealed.empty()) {
       return {};

@@ -23,7 +23,6 @@
 #include "daemon/start/past.h"
 #include "daemon/tree/tree.h"
 #include "policies/calendar/civil_date.h"
-#include "policies/network/network.h"
 #include "policies/text/unseen.h"
 
 namespace chancery::start {

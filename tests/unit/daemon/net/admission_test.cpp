@@ -8,10 +8,10 @@ namespace chancery::net {
 namespace {
 
 using session::Refusal;
+using Held = std::vector<std::unique_ptr<Admission::Ticket>>;
+
 // What no agency has declared.
 std::optional<network::Network> nobodys(const std::string&) { return std::nullopt; }
-
-using Held = std::vector<std::unique_ptr<Admission::Ticket>>;
 
 // Admits and keeps, or answers why not.
 std::optional<Refusal> admit(Admission& admission, Held& held, const std::string& source) {

@@ -440,38 +440,6 @@ TEST_F(ExchangeTest, ARepetitionThatIsTurnedAwayRemovesNothing) {
   EXPECT_EQ(waiting().size(), 1U);
 }
 
-TEST_F(ExchangeTest, AnActivationOfUnknownOutcomeComesIntoForceWithItsEntries) {
-  auto changed = std::make_shared<route::Policy>(*stage.policy);
-  changed->hash = std::string(64, 'b');
-  stage.ledger.next = service::Outcome::unknown;
-  EXPECT_THROW(stage.exchange->activate(changed), std::runtime_error);
-  EXPECT_EQ(stage.exchange->policy()->hash, std::string(64, 'a'));
-  stage.ledger.next = service::Outcome::durable;
-  for (int i = 0; i < 50 && stage.exchange->policy()->hash[0] == 'a'; ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  EXPECT_EQ(stage.exchange->policy()->hash, std::string(64, 'b'));
-  EXPECT_EQ(stage.ledger.count("policy.activated"), 2U);
-}
-
-TEST_F(ExchangeTest, NoPolicyIsActivatedWhileTheLedgerHasNotToldOfAnother) {
-  auto changed = std::make_shared<route::Policy>(*stage.policy);
-  changed->hash = std::string(64, 'b');
-  stage.ledger.next = service::Outcome::unknown;
-  EXPECT_THROW(stage.exchange->activate(changed), std::runtime_error);
-  try {
-    stage.exchange->activate(stage.policy);
-    ADD_FAILURE() << "the policy that was in force would be said to be, and the other come after it";
-  } catch (const std::runtime_error& error) {
-    EXPECT_NE(std::string(error.what()).find(changed->hash), std::string::npos) << error.what();
-  }
-  stage.ledger.next = service::Outcome::durable;
-  for (int i = 0; i < 50 && stage.exchange->policy()->hash[0] == 'a'; ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  stage.exchange->activate(stage.policy);
-  EXPECT_EQ(stage.exchange->policy()->hash, std::string(64, 'a'));
-  EXPECT_EQ(stage.ledger.last("policy.activated")->plain.at("policy"), std::string(64, 'a'));
-}
-
 TEST_F(ExchangeTest, RoutesOfOthersAreNotTellable) {
   auto changed = std::make_shared<route::Policy>(*stage.policy);
   changed->hash = std::string(64, 'c');
@@ -588,21 +556,6 @@ TEST_F(PolicyChange, CanWithdrawTheAccountOrItsKeyFromWhatIsOnItsWay) {
   EXPECT_EQ(stage.ledger.last("file.refused")->plain.at("code"), "account-withdrawn");
   EXPECT_EQ(policy_of("file.refused"), "c");
   EXPECT_TRUE(stage.object_files().empty());
-}
-
-TEST_F(ExchangeTest, ActivationsAreRecordedOnce) {
-  EXPECT_EQ(stage.ledger.count("policy.activated"), 1U);
-  EXPECT_EQ(stage.ledger.count("route.state"), 1U);
-  stage.open();
-  EXPECT_EQ(stage.ledger.count("policy.activated"), 1U);
-}
-
-TEST_F(ExchangeTest, AnActivationThatCannotBeRecordedChangesNothing) {
-  auto changed = std::make_shared<route::Policy>(*stage.policy);
-  changed->hash = std::string(64, 'b');
-  stage.ledger.next = service::Outcome::refused;
-  EXPECT_THROW(stage.exchange->activate(changed), std::runtime_error);
-  EXPECT_EQ(stage.exchange->policy()->hash, std::string(64, 'a'));
 }
 
 TEST_F(ExchangeTest, AKnownRefusalAtTheDoorIsCountedByAddress) {

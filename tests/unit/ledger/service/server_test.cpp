@@ -8,7 +8,19 @@
 namespace chancery::service {
 namespace {
 
-using ServerTest = ServiceTest;
+class ServerTest : public ServiceTest {
+ protected:
+  // Entries of some 4 kB each.
+  RawClient hub_that_appended(int entries) {
+    RawClient hub = greeted(Role::hub);
+    const std::string long_name(4000, 'n');
+    Append batch;
+    for (int i = 0; i < entries; ++i) batch.batch.push_back(accepted(long_name));
+    EXPECT_TRUE(hub.send(encode(Request{2, batch})));
+    EXPECT_TRUE(hub.receive());
+    return hub;
+  }
+};
 
 std::string refusal_in(const std::optional<Reply>& reply) {
   const auto* refusal = reply ? std::get_if<Refusal>(&reply->answer) : nullptr;
@@ -210,12 +222,7 @@ TEST_F(ServerTest, a_flood_that_is_never_read_is_held_back_and_others_are_served
 // An answer that was made before the last entry was appended lacks it: those that the reader left unread.
 TEST_F(ServerTest, of_a_reader_that_does_not_read_few_answers_are_kept) {
   start();
-  const RawClient hub = greeted(Role::hub);
-  const std::string long_name(4000, 'n');
-  Append batch;
-  for (int i = 0; i < 100; ++i) batch.batch.push_back(accepted(long_name));
-  ASSERT_TRUE(hub.send(encode(Request{2, batch})));
-  ASSERT_TRUE(hub.receive());
+  const RawClient hub = hub_that_appended(100);
   const RawClient reader = greeted(Role::reader);
   constexpr std::uint64_t kAsked = 30;
   for (std::uint64_t id = 2; id < 2 + kAsked; ++id)
@@ -239,12 +246,7 @@ TEST_F(ServerTest, of_a_reader_that_does_not_read_few_answers_are_kept) {
 
 TEST_F(ServerTest, an_answer_has_a_megabyte_at_most) {
   start();
-  const RawClient hub = greeted(Role::hub);
-  const std::string long_name(4000, 'n');
-  Append batch;
-  for (int i = 0; i < 400; ++i) batch.batch.push_back(accepted(long_name));
-  ASSERT_TRUE(hub.send(encode(Request{2, batch})));
-  ASSERT_TRUE(hub.receive());
+  const RawClient hub = hub_that_appended(400);
   ASSERT_TRUE(hub.send(encode(Request{3, GetEntries{0, 1024, true}})));
   const auto reply = hub.receive();
   ASSERT_TRUE(reply);
@@ -255,11 +257,7 @@ TEST_F(ServerTest, an_answer_has_a_megabyte_at_most) {
 TEST_F(ServerTest, who_takes_nothing_of_its_answers_is_let_go_and_who_takes_little_is_not) {
   options_.read_within = std::chrono::milliseconds(1000);
   start();
-  const RawClient hub = greeted(Role::hub);
-  Append batch;
-  for (int i = 0; i < 200; ++i) batch.batch.push_back(accepted(std::string(4000, 'n')));
-  ASSERT_TRUE(hub.send(encode(Request{2, batch})));
-  ASSERT_TRUE(hub.receive());
+  const RawClient hub = hub_that_appended(200);
   const std::string ask = encode(Request{2, GetEntries{0, 1024, true}});
   const RawClient silent = greeted(Role::administrator);
   const RawClient slow = greeted(Role::reader);
